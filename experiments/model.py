@@ -1,0 +1,211 @@
+"""What an experiment is: frozen values, no ORM, no clock, no I/O.
+
+``Definition`` is what a person writes (the JSON of an experiment); ``Experiment`` is a definition that the store keeps,
+with its version, phase and state.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import Annotated, Any, TypeAlias
+
+import msgspec
+from msgspec import Meta, Struct
+
+from bandit.features import Attribute, Schema
+from bandit.types import Arms
+
+Key: TypeAlias = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+Scalar: TypeAlias = str | int | float | bool | None
+ContextValue: TypeAlias = str | int | float | bool | list[str] | None
+Micros: TypeAlias = int
+"""Microseconds since 1970 UTC."""
+
+
+class State(StrEnum):
+    """draft → running ⇄ paused → stopped → archived."""
+
+    DRAFT = "draft"
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    ARCHIVED = "archived"
+
+
+class UnitKind(StrEnum):
+    """Who is assigned: a visitor for good, or a single decision."""
+
+    VISITOR = "visitor"
+    DECISION = "decision"
+
+
+class MetricKind(StrEnum):
+    """How the rewards of one decision fold into one number."""
+
+    CONVERSION = "conversion"
+    COUNT = "count"
+    REVENUE = "revenue"
+    SCORE = "score"
+
+
+class Role(StrEnum):
+    """What a metric is watched for."""
+
+    OBJECTIVE = "objective"
+    SECONDARY = "secondary"
+    GUARDRAIL = "guardrail"
+
+
+class Reason(StrEnum):
+    """Why a visitor got this answer. The first four are logged; the others are not decisions to learn from."""
+
+    POLICY = "policy"
+    STICKY = "sticky"
+    PREVIEW = "preview"
+    DEGRADED = "degraded"
+    NOT_IN_AUDIENCE = "not_in_audience"
+    NOT_IN_TRAFFIC = "not_in_traffic"
+    NOT_STARTED = "not_started"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    WINNER = "winner"
+
+
+class Strict(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A value that refuses a misspelt field instead of ignoring it."""
+
+
+class Variant(Strict):
+    """One arm: what the site renders, and what the policy may know of it."""
+
+    key: Key
+    name: str = ""
+    content: dict[str, Any] = {}
+    attributes: dict[str, Scalar] = {}
+    control: bool = False
+    enabled: bool = True
+    weight: Annotated[float, Meta(gt=0)] = 1.0
+
+
+class Metric(Strict):
+    """A value that rewards carry. ``default`` stands in where no reward came within ``window_seconds``."""
+
+    key: Key
+    kind: MetricKind = MetricKind.CONVERSION
+    role: Role = Role.OBJECTIVE
+    window_seconds: Annotated[int, Meta(ge=1, le=90 * 86_400)] = 1800
+    default: float = 0.0
+    min: float = 0.0
+    max: float | None = None
+    cap: float | None = None
+
+    @property
+    def window(self) -> Micros:
+        """The reward window in microseconds."""
+        return self.window_seconds * 1_000_000
+
+
+class PolicySpec(Strict):
+    """A policy's registered name and the parameters that differ from their defaults."""
+
+    name: str = "thompson"
+    params: dict[str, Any] = {}
+
+
+class Definition(Strict):
+    """An experiment as a person writes it; :func:`experiments.definition.parse` is the door it comes in by."""
+
+    key: Key
+    name: str = ""
+    hypothesis: str = ""
+    unit: UnitKind = UnitKind.VISITOR
+    traffic: Annotated[float, Meta(ge=0, le=1)] = 1.0
+    variants: tuple[Variant, ...]
+    context: tuple[Attribute, ...] = ()
+    audience: dict[str, Any] | None = None
+    metrics: tuple[Metric, ...]
+    policy: PolicySpec = PolicySpec()
+    exploration: Annotated[float, Meta(ge=0, le=1)] | None = None
+    starts_at: str | None = None
+    ends_at: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A definition in the store.
+
+    ``version`` counts saved changes, ``phase`` those that change who gets what (SEMANTICS §2); ``slots`` holds one
+    number a variant, in the order of ``definition.variants``, given at creation and never reused.
+    """
+
+    id: int
+    definition: Definition
+    slots: tuple[int, ...]
+    version: int
+    phase: int
+    state: State
+    winner: str | None = None
+    created: Micros = 0
+    updated: Micros = 0
+    imported: bool = False
+    """Its decisions came from a file: nothing is served, and nothing is learned."""
+
+    @property
+    def key(self) -> str:
+        """The experiment's key."""
+        return self.definition.key
+
+    @cached_property
+    def variant_keys(self) -> tuple[str, ...]:
+        """The keys of its variants, in the order of every vector."""
+        return tuple(variant.key for variant in self.definition.variants)
+
+    @cached_property
+    def arms(self) -> Arms:
+        """What ``bandit`` needs to know of the variants."""
+        return Arms(
+            keys=self.variant_keys,
+            weights=tuple(variant.weight for variant in self.definition.variants),
+            attributes=tuple(variant.attributes for variant in self.definition.variants),
+        )
+
+    @cached_property
+    def schema(self) -> Schema:
+        """How a context becomes a vector."""
+        return Schema(self.definition.context)
+
+    @cached_property
+    def control(self) -> Variant:
+        """The control variant: the one so marked, else the first."""
+        marked = [variant for variant in self.definition.variants if variant.control]
+        return (marked or list(self.definition.variants))[0]
+
+    @cached_property
+    def objective(self) -> Metric:
+        """The one metric that the policy learns from."""
+        return next(metric for metric in self.definition.metrics if metric.role is Role.OBJECTIVE)
+
+    @property
+    def exploration(self) -> float:
+        """ε: 0 for a fixed split, else as defined, else 0.2."""
+        if self.definition.policy.name == "fixed":
+            return 0.0
+        return 0.2 if self.definition.exploration is None else self.definition.exploration
+
+    def metric(self, key: str) -> Metric | None:
+        """The metric of that key, or None."""
+        return next((metric for metric in self.definition.metrics if metric.key == key), None)
+
+    def to_json(self) -> dict[str, Any]:
+        """The experiment as ``landit experiment show --json`` prints it."""
+        body: dict[str, Any] = msgspec.to_builtins(self.definition)
+        body["exploration"] = self.exploration
+        return body | {
+            "version": self.version,
+            "phase": self.phase,
+            "state": self.state.value,
+            "winner": self.winner,
+        }
