@@ -1,16 +1,17 @@
 """Every setting: its name, default and help; a flag, an environment variable, read once.
 
-A flag wins over the environment, the environment over the default. ``docs/settings.md`` is :func:`table`, held so by a test.
+A flag wins over the environment, the environment over the default. ``docs/settings.md`` holds :func:`table`; a test
+sees to it.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, get_args, get_type_hints
 
 from experiments.errors import Invalid
 
@@ -38,52 +39,72 @@ def _between(least: int, most: int) -> Callable[[str], int]:
     return parse
 
 
-def _setting(
-    default: Any, help_text: str, parse: Callable[[str], Any] = _text, *, shown: str | None = None, flag: bool = True
-) -> Any:
-    """Declare one setting; ``shown`` is its default in words, where the value itself says nothing."""
-    shown = f"`{default}`" if shown is None else shown
-    return field(default=default, metadata={"help": help_text, "parse": parse, "shown": shown, "flag": flag})
+@dataclass(frozen=True, kw_only=True)
+class About:
+    """What a setting is for, how its text becomes a value, and its default in words where the value says nothing."""
+
+    help: str
+    parse: Callable[[str], Any] = _text
+    shown: str | None = None
+    flag: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """What an installation may be told. :meth:`read` fills in the defaults that depend on other settings."""
 
-    data: Path = _setting(
-        Path("landit-data"), "Folder of the journals, the published policies and the SQLite file.", Path
-    )
-    store: str = _setting(
-        "",
-        "Database URL: `sqlite:///PATH` or `postgresql+psycopg://USER:PASSWORD@HOST/NAME`.",
-        shown="`landit.db` under the data folder",
-    )
-    host: str = _setting("127.0.0.1", "Address to listen on.")
-    port: int = _setting(8080, "Port to listen on.", _between(1, 65535))
-    workers: int = _setting(1, "Web worker processes.", _between(1, 256))
-    threads: int = _setting(
-        4, "Threads of each worker; more than one keeps a slow page from holding `/choose` up.", _between(1, 128)
-    )
-    durability: Durability = _setting(
-        Durability.PROCESS,
-        "What an acknowledged decision survives: `process` the death of every process, `fsync` a loss of power too.",
+    data: Annotated[
+        Path, About(help="Folder of the journals, the published policies and the SQLite file.", parse=Path)
+    ] = Path("landit-data")
+    store: Annotated[
+        str,
+        About(
+            help="Database URL: `sqlite:///PATH` or `postgresql+psycopg://USER:PASSWORD@HOST/NAME`.",
+            shown="`landit.db` under the data folder",
+        ),
+    ] = field(default="", repr=False)
+    host: Annotated[str, About(help="Address to listen on.")] = "127.0.0.1"
+    port: Annotated[int, About(help="Port to listen on.", parse=_between(1, 65535))] = 8080
+    workers: Annotated[int, About(help="Web worker processes.", parse=_between(1, 256))] = 1
+    threads: Annotated[
+        int,
+        About(
+            help="Threads of each worker; more than one keeps a slow page from holding `/choose` up.",
+            parse=_between(1, 128),
+        ),
+    ] = 4
+    durability: Annotated[
         Durability,
-    )
-    url: str = _setting(
-        "",
-        "Address under which visitors and marketers reach the server; `https` makes its cookies Secure.",
-        shown="`http://HOST:PORT`",
-    )
-    secret: str | None = _setting(
-        None,
-        "The master secret that all hosts of an installation share. Environment only: a command line is public.",
-        shown="`secret` under the data folder, made at the first start",
-        flag=False,
-    )
-    admin: str = _setting("admin@localhost", "Address of the administrator that the first start creates.")
-    ship_grace: int = _setting(
-        60, "Seconds after which a silent journal no longer holds learning up.", _between(1, 86_400)
-    )
+        About(
+            help="What an acknowledged decision survives: `process` the death of every process, "
+            "`fsync` a loss of power too.",
+            parse=Durability,
+        ),
+    ] = Durability.PROCESS
+    url: Annotated[
+        str,
+        About(
+            help="Address under which visitors and marketers reach the server; `https` makes its cookies Secure.",
+            shown="`http://HOST:PORT`",
+        ),
+    ] = ""
+    secret: Annotated[
+        str | None,
+        About(
+            help="The master secret that all hosts of an installation share. "
+            "Environment only: a command line is public.",
+            shown="`secret` under the data folder, made at the first start",
+            flag=False,
+        ),
+    ] = field(default=None, repr=False)
+    admin: Annotated[str, About(help="Address of the administrator that the first start creates.")] = "admin@localhost"
+    ship_grace: Annotated[
+        int,
+        About(
+            help="Seconds after which a silent journal no longer holds learning up.",
+            parse=_between(1, 86_400),
+        ),
+    ] = 60
 
     @classmethod
     def read(cls, env: Mapping[str, str], **flags: Any) -> Settings:
@@ -114,7 +135,7 @@ class Settings:
     def _completed(self) -> Settings:
         data = self.data.absolute()
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return dataclasses.replace(
+        return replace(
             self,
             data=data,
             store=self.store or f"sqlite:///{data / 'landit.db'}",
@@ -164,17 +185,20 @@ class Setting:
             ) from error
 
 
+@cache
 def settings() -> tuple[Setting, ...]:
     """Every setting, in the order of the documentation."""
-    return tuple(
-        Setting(
-            name=item.name,
-            help=item.metadata["help"],
-            shown=item.metadata["shown"],
-            flag=f"--{item.name.replace('_', '-')}" if item.metadata["flag"] else None,
-            _parse=item.metadata["parse"],
-        )
-        for item in dataclasses.fields(Settings)
+    hints = get_type_hints(Settings, include_extras=True)
+    return tuple(_described(item.name, item.default, get_args(hints[item.name])[1]) for item in fields(Settings))
+
+
+def _described(name: str, default: object, about: About) -> Setting:
+    return Setting(
+        name=name,
+        help=about.help,
+        shown=about.shown or f"`{default}`",
+        flag=f"--{name.replace('_', '-')}" if about.flag else None,
+        _parse=about.parse,
     )
 
 
