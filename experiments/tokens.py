@@ -1,0 +1,123 @@
+"""Decision tokens: what the site gets for a decision, and shows again to reward it or to stay with it.
+
+A token is ``base64url(fields + HMAC-SHA256 cut to 128 bits)``. It carries the decision's propensity and policy version,
+so a reward can be joined, and a sticky visitor answered, without looking anything up.
+"""
+
+from __future__ import annotations
+
+from binascii import Error as BinasciiError
+from binascii import a2b_base64, b2a_base64
+from hmac import compare_digest
+from struct import Struct
+from typing import NamedTuple, NoReturn
+
+from experiments.errors import Invalid
+from experiments.secret import MAC_BYTES, Secret
+
+REWARD_GRACE = 24 * 3_600 * 1_000_000
+"""µs after its reward window for which a token is still accepted with a reward (kept, but late)."""
+STICKY_AGE = 90 * 86_400 * 1_000_000
+"""µs after a decision for which its token makes the visitor stay with it."""
+LONGEST = 256
+"""Characters of the longest text that is looked at; a real token has at most 188."""
+
+_FORMAT = 1
+_HEAD = Struct(">BBI16s16sdIQ")
+"""Format, key id, experiment, decision, unit, probability, policy version, time; the variant's key follows."""
+    ">BBI16s16sdIQ"
+)  # format, key id, experiment, decision, unit, probability, policy version, time; then variant
+_NO_UNIT = bytes(16)
+_TO_URL = bytes.maketrans(b"+/", b"-_")
+_FROM_URL = bytes.maketrans(b"-_+/", b"+/!!")
+
+
+class Token(NamedTuple):
+    """A decision as its token tells it; ``unit`` is the pseudonym, ``time`` the acceptance in µs since 1970 UTC."""
+
+    experiment: int
+    decision: str
+    unit: str | None
+    variant: str
+    probability: float
+    policy_version: int
+    time: int
+
+    def rewardable(self, now: int, *, window: int) -> bool:
+        """Whether a reward may still name it: until the reward ``window`` (µs) and a day are over."""
+        return now <= self.time + window + REWARD_GRACE
+
+    def sticks(self, now: int) -> bool:
+        """Whether a visitor may still stay with it: 90 days."""
+        return now <= self.time + STICKY_AGE
+
+
+def sign(token: Token, secret: Secret) -> str:
+    """The token as text, signed with the secret's newest token key."""
+    fields = _HEAD.pack(
+        _FORMAT,
+        secret.token_key,
+        token.experiment,
+        bytes.fromhex(token.decision),
+        _NO_UNIT if token.unit is None else bytes.fromhex(token.unit),
+        token.probability,
+        token.policy_version,
+        token.time,
+    )
+    return _seal(fields + token.variant.encode(), secret)
+
+
+def verify(text: str, secret: Secret) -> Token:
+    """What ``text`` says, once its signature holds.
+
+    Raises
+    ------
+    Invalid
+        It is truncated, forged, oversized, not canonical base64url, or signed with a key that is no longer accepted.
+    """
+    sealed = _decode(text)
+    body, mac = sealed[:-MAC_BYTES], sealed[-MAC_BYTES:]
+    if len(body) <= _HEAD.size or body[0] != _FORMAT:
+        _refuse()
+    key = secret.token_keys.get(body[1])
+    if key is None or not compare_digest(key.mac(body), mac):
+        _refuse()
+    _, _, experiment, decision, unit, probability, policy_version, time = _HEAD.unpack_from(body)
+    return Token(
+        experiment=experiment,
+        decision=decision.hex(),
+        unit=None if unit == _NO_UNIT else unit.hex(),
+        variant=body[_HEAD.size :].decode(),
+        probability=probability,
+        policy_version=policy_version,
+        time=time,
+    )
+
+
+def _seal(body: bytes, secret: Secret) -> str:
+    return _encode(body + secret.token_keys[secret.token_key].mac(body))
+
+
+def _encode(raw: bytes) -> str:
+    return b2a_base64(raw, newline=False).translate(_TO_URL).rstrip(b"=").decode()
+
+
+def _decode(text: str) -> bytes:
+    """Bytes of canonical, unpadded base64url; nothing else decodes, so a token has one spelling only."""
+    if len(text) > LONGEST or not text.isascii():
+        _refuse()
+    try:
+        raw = a2b_base64(text.encode().translate(_FROM_URL) + b"=" * (-len(text) % 4), strict_mode=True)
+    except BinasciiError:
+        _refuse()
+    if _encode(raw) != text:
+        _refuse()
+    return raw
+
+
+def _refuse() -> NoReturn:
+    raise Invalid(
+        "decision: it is not a token that this installation gave out",
+        hint="Send the `decision` of a /choose answer unchanged.",
+        code="invalid_token",
+    )
