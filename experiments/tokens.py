@@ -25,8 +25,6 @@ LONGEST = 256
 _FORMAT = 1
 _HEAD = Struct(">BBI16s16sdIQ")
 """Format, key id, experiment, decision, unit, probability, policy version, time; the variant's key follows."""
-    ">BBI16s16sdIQ"
-)  # format, key id, experiment, decision, unit, probability, policy version, time; then variant
 _NO_UNIT = bytes(16)
 _TO_URL = bytes.maketrans(b"+/", b"-_")
 _FROM_URL = bytes.maketrans(b"-_+/", b"+/!!")
