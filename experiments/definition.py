@@ -1,0 +1,283 @@
+"""The door that a definition comes in by: JSON in, a checked :class:`~experiments.model.Definition` out."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from bandit import registry
+from bandit.features import Schema
+from bandit.validation import InvalidInput
+from experiments.audience import compile_condition
+from experiments.errors import Invalid, NotJSON
+from experiments.model import Definition, Metric, MetricKind, Micros, PolicySpec, Role
+
+MAX_VARIANTS = 200
+MAX_BYTES = 1 << 20
+LATE_SECONDS = 3600
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def parse(body: Mapping[str, Any] | bytes) -> Definition:
+    """Read and check the definition of an experiment.
+
+    Parameters
+    ----------
+    body
+        The JSON of INTERFACES §1, as bytes or decoded.
+
+    Raises
+    ------
+    NotJSON
+        ``body`` is bytes, and they are not JSON.
+    Invalid
+        A field is wrong; the message holds its path, the condition and the value found.
+
+    >>> parse(b'{"key": "spring", "variants": [{"key": "a"}, {"key": "b"}], "metrics": [{"key": "sale"}]}').key
+    'spring'
+    """
+    plain = _decoded(body) if isinstance(body, bytes) else body
+    _check_plain(plain)
+    try:
+        definition = msgspec.convert(plain, Definition)
+    except msgspec.ValidationError as error:
+        raise _explained(error, plain) from None
+    for check in _CHECKS:
+        check(definition)
+    return definition
+
+
+def warnings(definition: Definition) -> list[str]:
+    """Say what is allowed and yet likely to disappoint.
+
+    >>> warnings(parse(b'{"key": "k", "variants": [{"key": "a"}], "metrics": [{"key": "m", "window_seconds": 86400}]}'))
+    ['metrics[0].window_seconds: learns late: a reward window of 24 h teaches nothing before it has closed.']
+    """
+    return [
+        f"metrics[{i}].window_seconds: learns late: a reward window of {metric.window_seconds / 3600:g} h "
+        "teaches nothing before it has closed."
+        for i, metric in enumerate(definition.metrics)
+        if metric.role is Role.OBJECTIVE and metric.window_seconds > LATE_SECONDS
+    ]
+
+
+def parse_time(text: str) -> Micros:
+    """Read an ISO 8601 time that ends in Z.
+
+    Raises
+    ------
+    ValueError
+        It is not one.
+
+    >>> parse_time("1970-01-01T00:00:01.5Z")
+    1500000
+    """
+    if not text.endswith("Z"):
+        raise ValueError(f"a time ends in Z (UTC), found {text!r}")
+    delta = datetime.fromisoformat(text) - _EPOCH
+    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
+
+
+def changes_phase(old: Definition, new: Definition) -> bool:
+    """Say whether the change moves traffic, or what the policy knows (SEMANTICS §2)."""
+    return _allocation(old) != _allocation(new)
+
+
+def frozen_fields_changed(old: Definition, new: Definition) -> list[str]:
+    """Name the changed fields that may not change after the start (SEMANTICS §2)."""
+    changed = [name for name in ("key", "unit") if getattr(old, name) != getattr(new, name)]
+    if _objective(old) != _objective(new):
+        changed.append("metrics (the objective)")
+    windows = {metric.key: metric.window_seconds for metric in old.metrics if metric.role is not Role.OBJECTIVE}
+    changed += [
+        f"metrics.{metric.key}.window_seconds"
+        for metric in new.metrics
+        if windows.get(metric.key, metric.window_seconds) != metric.window_seconds
+    ]
+    types = {attribute.name: attribute.type for attribute in old.context}
+    changed += [
+        f"context.{attribute.name}.type"
+        for attribute in new.context
+        if types.get(attribute.name, attribute.type) != attribute.type
+    ]
+    return changed
+
+
+def _allocation(definition: Definition) -> tuple[object, ...]:
+    """Whatever decides who gets what. Order, names and contents do not."""
+    variants = {v.key: (v.enabled, v.weight, v.attributes) for v in definition.variants}
+    return (
+        variants,
+        definition.audience,
+        definition.traffic,
+        definition.exploration,
+        definition.policy,
+        definition.context,
+    )
+
+
+def _objective(definition: Definition) -> list[Metric]:
+    return [metric for metric in definition.metrics if metric.role is Role.OBJECTIVE]
+
+
+def _decoded(body: bytes) -> Any:
+    if len(body) > MAX_BYTES:
+        raise Invalid(f"a definition has at most {MAX_BYTES} bytes, found {len(body)}.")
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise NotJSON(f"the definition is not JSON: {error}.", hint="Check it with any JSON validator.") from None
+
+
+def _check_plain(body: Any) -> None:
+    """Refuse what JSON, PostgreSQL or a page could not carry, wherever it stands."""
+    try:
+        size = len(msgspec.json.encode(body))
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise Invalid(f"the definition cannot be written as JSON: {error}.") from None
+    if size > MAX_BYTES:
+        raise Invalid(f"a definition has at most {MAX_BYTES} bytes, found {size}.")
+    for path, leaf in _leaves(body):
+        if isinstance(leaf, str) and "\0" in leaf:
+            raise _wrong(path, "must not hold NUL", leaf)
+        if isinstance(leaf, float) and not math.isfinite(leaf):
+            raise _wrong(path, "must be finite", leaf)
+
+
+def _leaves(body: Any) -> Iterator[tuple[str, Any]]:
+    """Every key and every scalar, with its path."""
+    waiting = [("", body)]
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, Mapping):
+            yield from ((path, key) for key in value)
+            waiting += [(f"{path}.{key}".lstrip("."), inner) for key, inner in value.items()]
+        elif isinstance(value, list | tuple):
+            waiting += [(f"{path}[{i}]", inner) for i, inner in enumerate(value)]
+        else:
+            yield path, value
+
+
+def _explained(error: msgspec.ValidationError, body: Any) -> Invalid:
+    """msgspec names the condition and the path; the value found is looked up along it."""
+    condition, _, place = str(error).partition(" - at ")
+    path = place.strip("`").removeprefix("$").lstrip(".").removesuffix("[...]")
+    found = body
+    try:
+        for name, index in re.findall(r"([^.\[\]]+)(?!\])|\[(\d+)\]", path):
+            found = found[int(index)] if index else found[name]
+    except (KeyError, IndexError, TypeError):
+        return Invalid(f"{path or 'the definition'}: {condition}.")
+    return _wrong(path or "the definition", condition, found)
+
+
+def _wrong(path: str, condition: str, found: object, *, hint: str = "") -> Invalid:
+    text = repr(found)
+    return Invalid(f"{path}: {condition}, found {text if len(text) <= 80 else text[:77] + '...'}.", hint=hint)
+
+
+def _check_unique(path: str, keys: Iterable[str]) -> None:
+    repeated = [key for key, count in Counter(keys).items() if count > 1]
+    if repeated:
+        raise _wrong(path, "must be distinct", repeated)
+
+
+def _check_variants(definition: Definition) -> None:
+    variants = definition.variants
+    if not 1 <= len(variants) <= MAX_VARIANTS:
+        raise _wrong("variants", f"must be 1 to {MAX_VARIANTS}", len(variants))
+    _check_unique("variants", [variant.key for variant in variants])
+    controls = [variant.key for variant in variants if variant.control]
+    if len(controls) > 1:
+        raise _wrong("variants", "at most one may be the control", controls)
+    if not any(variant.enabled for variant in variants):
+        raise _wrong("variants", "at least one must be enabled", 0)
+
+
+def _check_metrics(definition: Definition) -> None:
+    metrics = definition.metrics
+    _check_unique("metrics", [metric.key for metric in metrics])
+    if len(_objective(definition)) != 1 or len(metrics) != 1:
+        found = [f"{metric.key} ({metric.role})" for metric in metrics]
+        raise _wrong("metrics", "must be exactly one, the objective", found)
+    for i, metric in enumerate(metrics):
+        _check_metric(f"metrics[{i}]", metric)
+
+
+def _check_metric(path: str, metric: Metric) -> None:
+    if metric.kind is MetricKind.CONVERSION and metric.max not in (None, 1):
+        raise _wrong(f"{path}.max", "must be 1 for a conversion", metric.max)
+    high = 1.0 if metric.kind is MetricKind.CONVERSION else math.inf if metric.max is None else metric.max
+    if metric.min > high:
+        raise _wrong(f"{path}.min", f"must be at most max ({high:g})", metric.min)
+    if not metric.min <= metric.default <= high:
+        raise _wrong(f"{path}.default", f"must be within min ({metric.min:g}) and max ({high:g})", metric.default)
+    if metric.cap is not None and metric.cap <= metric.min:
+        raise _wrong(f"{path}.cap", f"must exceed min ({metric.min:g})", metric.cap)
+
+
+def _check_context(definition: Definition) -> None:
+    _check_unique("context", [attribute.name for attribute in definition.context])
+    try:
+        Schema(definition.context)
+    except InvalidInput as error:
+        raise Invalid(f"context: {error}.") from None
+
+
+def _check_audience(definition: Definition) -> None:
+    compile_condition(definition.audience)
+
+
+def _check_policy(definition: Definition) -> None:
+    policy = definition.policy
+    if policy.name not in registry.names():
+        raise _wrong("policy.name", f"must be one of {', '.join(registry.names())}", policy.name)
+    known = {parameter.name: parameter for parameter in registry.parameters(policy.name)}
+    for name, value in policy.params.items():
+        if name not in known:
+            raise _wrong("policy.params", f"{policy.name} has {', '.join(known) or 'no parameters'}", name)
+        _check_parameter(policy, known[name], value)
+
+
+def _check_parameter(policy: PolicySpec, parameter: registry.Parameter, value: object) -> None:
+    path = f"policy.params.{parameter.name}"
+    if parameter.kind in ("float", "int"):
+        whole = parameter.kind == "int"
+        if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
+            raise _wrong(path, f"must be {'a whole number' if whole else 'a number'}", value)
+        low = -math.inf if parameter.minimum is None else parameter.minimum
+        high = math.inf if parameter.maximum is None else parameter.maximum
+        if not low <= value <= high:
+            raise _wrong(path, f"must be within {low:g} and {high:g}", value)
+    elif type(value) is not type(parameter.default):
+        raise _wrong(path, f"must be a {parameter.kind} for {policy.name}", value)
+
+
+def _check_times(definition: Definition) -> None:
+    times: dict[str, Micros] = {}
+    for name in ("starts_at", "ends_at"):
+        text: str | None = getattr(definition, name)
+        if text is None:
+            continue
+        try:
+            times[name] = parse_time(text)
+        except ValueError:
+            raise _wrong(name, "must be a time like 2026-11-22T10:00:00Z", text) from None
+    if len(times) == 2 and times["ends_at"] <= times["starts_at"]:
+        raise _wrong("ends_at", f"must be after starts_at ({definition.starts_at})", definition.ends_at)
+
+
+_CHECKS: tuple[Callable[[Definition], None], ...] = (
+    _check_variants,
+    _check_metrics,
+    _check_context,
+    _check_audience,
+    _check_policy,
+    _check_times,
+)

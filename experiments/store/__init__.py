@@ -1,0 +1,33 @@
+"""The store: every SQL statement of the project. See README.md for its rooms."""
+
+from experiments.store.schema import migrate
+from experiments.store.store import Store
+from experiments.store.values import (
+    AnalysisRow,
+    DecisionDetail,
+    ExperimentVersion,
+    Fate,
+    Health,
+    LoggedDecision,
+    PolicyVersion,
+    RewardFate,
+    Step,
+    TrafficBucket,
+    VariantSums,
+)
+
+__all__ = [
+    "AnalysisRow",
+    "DecisionDetail",
+    "ExperimentVersion",
+    "Fate",
+    "Health",
+    "LoggedDecision",
+    "PolicyVersion",
+    "RewardFate",
+    "Step",
+    "Store",
+    "TrafficBucket",
+    "VariantSums",
+    "migrate",
+]
