@@ -1,0 +1,274 @@
+"""The contract of every policy: two verbs, and a state that is plain data.
+
+``distribution`` changes nothing, ``learn`` changes only the state, and nothing is remembered of a choice in between,
+because every reward is late. What a subclass writes is its *law*, the distribution before exploration, and how a
+batch changes its state; checks, exploration and bytes are written once, here.
+"""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from bandit.checks import allowed_of, batch_of, contexts_of, require_finite
+from bandit.features import Schema
+from bandit.parameters import Parameter, complete
+from bandit.serialization import Arrays, pack
+from bandit.types import Arms, Batch, Bools, Floats
+from bandit.validation import InvalidInput, require
+
+
+class NotMergeable(InvalidInput):
+    """The states of these two policies cannot be added."""
+
+
+class Policy(ABC):
+    """Chooses among arms.
+
+    Parameters
+    ----------
+    schema
+        What the columns of a context are; none by default.
+    arms
+        The K arms, in the order of every vector.
+    exploration
+        ε in [0, 1]. What is answered is p = (1 - ε)·law + ε·q, q uniform over the allowed arms, so that every allowed
+        arm keeps ε/K at least.
+    params
+        Values of :attr:`parameters` that differ from their defaults.
+
+    Raises
+    ------
+    InvalidInput
+        For an unknown parameter, or one out of its range.
+    """
+
+    name: ClassVar[str]
+    contextual: ClassVar[bool]
+    """Whether the law depends on the context."""
+    mergeable: ClassVar[bool]
+    """Whether the state is a sum, so that :meth:`merge` of parts is the whole."""
+    stepwise: ClassVar[bool]
+    """Whether learning row by row gives the bytes that learning all at once gives."""
+    parameters: ClassVar[tuple[Parameter, ...]] = ()
+
+    def __init__(self, *, arms: Arms, schema: Schema | None = None, exploration: float = 0.0, **params: Any) -> None:
+        require(0 <= exploration <= 1, f"exploration must lie in [0, 1], found {exploration!r}")
+        self.arms = arms
+        self.schema = Schema() if schema is None else schema
+        self.exploration = float(exploration)
+        self.params = complete(self.parameters, params)
+        self._set_state(self._cold())
+
+    # -- what a family writes -----------------------------------------------------------------------------------
+
+    @abstractmethod
+    def _cold(self) -> Arrays:
+        """Return the state of a policy that has learned nothing."""
+
+    @abstractmethod
+    def _law(self, contexts: Floats, allowed: Bools | None) -> Floats:
+        """Return the (n, K) distributions before exploration, exactly 0 where not allowed (None: all are)."""
+
+    @abstractmethod
+    def _absorb(self, batch: Batch) -> None:
+        """Change the state by a batch that passed every check and is not empty."""
+
+    @abstractmethod
+    def with_arms(self, arms: Arms) -> Policy:
+        """Return the same knowledge over another set of arms: matched by key, added ones cold, removed ones dropped."""
+
+    def _check_rewards(self, rewards: Floats) -> None:  # noqa: B027 - most families take any finite reward
+        """Refuse rewards that this family cannot take."""
+
+    def _derive(self) -> None:  # noqa: B027 - most families answer from the state itself
+        """Rebuild whatever is computed from the state; called whenever the state was replaced."""
+
+    # -- what everybody calls -----------------------------------------------------------------------------------
+
+    def distribution(self, contexts: npt.ArrayLike | None = None, allowed: npt.ArrayLike | None = None) -> Floats:
+        """Return the (n, K) probabilities of the arms: 0 where not allowed, rows sum to one within 1e-9.
+
+        Parameters
+        ----------
+        contexts
+            (n, d) encoded contexts, d = ``schema.width``; may be left out, or (n, 0), where none is read.
+        allowed
+            (K,) or (n, K) booleans; all arms by default.
+
+        Raises
+        ------
+        InvalidInput
+            For wrong shapes, NaN, infinity, and a row without an allowed arm.
+        """
+        if allowed is None:
+            return self._mix(self._law(self._contexts(contexts, 1), None), None)
+        rows = None if contexts is None else len(np.asarray(contexts))
+        mask = allowed_of(allowed, rows, len(self.arms))
+        if rows is None:
+            rows = 1 if np.ndim(allowed) < 2 else len(np.asarray(allowed))
+        return self._mix(self._law(self._contexts(contexts, rows), mask), mask)
+
+    def learn(self, batch: Batch) -> None:
+        """Learn from rewarded decisions, in row order; an empty batch changes nothing.
+
+        Raises
+        ------
+        InvalidInput
+            Before anything has changed, for wrong shapes, NaN, infinity, or a logged probability that is not positive.
+        """
+        batch_of(batch, arms=len(self.arms), width=self.schema.width, contextual=self.contextual)
+        self._check_rewards(batch.rewards)
+        if len(batch) > 0:
+            self._absorb(batch)
+
+    def merge(self, other: Policy) -> Self:
+        """Add what ``other`` learned, and return this policy.
+
+        Raises
+        ------
+        NotMergeable
+            Where the state is no sum, or belongs to another kind of policy.
+        """
+        raise NotMergeable(
+            f"{self.name} cannot be merged with {other.name}: its state is not a sum; learn in one place"
+        )
+
+    def to_bytes(self) -> bytes:
+        """Return the policy as bytes, which :func:`bandit.policies.from_bytes` reads back."""
+        header = {
+            "policy": self.name,
+            "schema": self.schema.to_json(),
+            "keys": list(self.arms.keys),
+            "weights": list(self.arms.weights),
+            "attributes": [dict(attributes) for attributes in self.arms.attributes],
+            "exploration": self.exploration,
+            "params": self.params,
+        }
+        return pack(header, self.state)
+
+    @classmethod
+    def restore(cls, header: dict[str, Any], arrays: Arrays) -> Self:
+        """Return the policy that wrote ``header`` and ``arrays``.
+
+        Raises
+        ------
+        InvalidInput
+            Where they do not fit one another.
+        """
+        try:
+            arms = Arms(tuple(header["keys"]), tuple(header["weights"]), tuple(header["attributes"]))
+            policy = cls(
+                arms=arms,
+                schema=Schema.from_json(header["schema"]),
+                exploration=header["exploration"],
+                **header["params"],
+            )
+        except (KeyError, TypeError) as error:
+            raise InvalidInput(f"a policy's header must be complete, found {sorted(header)}: {error}") from error
+        policy._accept(arrays)
+        return policy
+
+    # -- shared by the families ---------------------------------------------------------------------------------
+
+    def _accept(self, arrays: Arrays) -> None:
+        """Take ``arrays`` for state if they have the names, types and shapes of the cold one, and are finite."""
+        found = {name: (array.dtype, array.shape) for name, array in arrays.items()}
+        needed = {name: (array.dtype, array.shape) for name, array in self.state.items()}
+        require(found == needed, f"the state of {self.name} must be {needed}, found {found}")
+        for name, array in arrays.items():
+            require_finite(name, array)
+        self._set_state(arrays)
+
+    def _set_state(self, state: Arrays) -> None:
+        self.state = state
+        self._derive()
+
+    def _over(self, arms: Arms, state: Arrays) -> Self:
+        """Return a policy that differs from this one in its arms and state."""
+        policy = copy.copy(self)
+        policy.arms = arms
+        policy._set_state(state)
+        return policy
+
+    def _contexts(self, contexts: npt.ArrayLike | None, rows: int) -> Floats:
+        return contexts_of(contexts, self.schema.width, rows=rows, contextual=self.contextual)
+
+    def _mix(self, law: Floats, allowed: Bools | None) -> Floats:
+        if self.exploration == 0:
+            return law
+        if allowed is None:
+            return law * (1 - self.exploration) + self.exploration / len(self.arms)
+        uniform = allowed / allowed.sum(axis=1, keepdims=True)
+        return np.asarray(law * (1 - self.exploration) + uniform * self.exploration)
+
+
+class SumPolicy(Policy):
+    """A policy whose state is sums over rows, one entry an arm on the first axis: parts add up to the whole."""
+
+    mergeable = True
+    stepwise = True
+
+    def merge(self, other: Policy) -> Self:
+        """Add the sums of ``other``, and return this policy."""
+        alike = (
+            type(other) is type(self)
+            and other.arms.keys == self.arms.keys
+            and other.schema == self.schema
+            and other.params == self.params
+        )
+        if not alike:
+            raise NotMergeable(
+                f"{self.name} merges with the same policy over the same arms, schema and parameters, "
+                f"found {other.name} over {list(other.arms.keys)} with {other.params}"
+            )
+        self._set_state({name: array + other.state[name] for name, array in self.state.items()})
+        return self
+
+    def with_arms(self, arms: Arms) -> Self:
+        """Return the same sums over another set of arms."""
+        before = {key: i for i, key in enumerate(self.arms.keys)}
+        kept = [(i, before[key]) for i, key in enumerate(arms.keys) if key in before]
+        to, source = [i for i, _ in kept], [j for _, j in kept]
+        state: Arrays = {}
+        for name, array in self.state.items():
+            state[name] = np.zeros((len(arms), *array.shape[1:]), dtype=array.dtype)
+            state[name][to] = array[source]
+        return self._over(arms, state)
+
+
+class ContextFree(SumPolicy):
+    """A policy with one distribution a set of allowed arms, computed once a state and kept."""
+
+    contextual = False
+    _KEPT: ClassVar[int] = 256
+    """How many allowed sets are remembered; a site has a handful."""
+
+    @abstractmethod
+    def _weigh(self, arms: Bools) -> Floats:
+        """Return the distribution over the arms marked True, in their order."""
+
+    def _derive(self) -> None:
+        self._answers: dict[bytes, Floats] = {}
+
+    def _law(self, contexts: Floats, allowed: Bools | None) -> Floats:
+        if allowed is None:
+            return np.tile(self._answer(None), (len(contexts), 1))
+        masks, rows = np.unique(allowed, axis=0, return_inverse=True)
+        return np.stack([self._answer(mask) for mask in masks])[rows.reshape(-1)]
+
+    def _answer(self, mask: Bools | None) -> Floats:
+        key = b"" if mask is None else mask.tobytes()
+        answer = self._answers.get(key)
+        if answer is None:
+            answer = np.zeros(len(self.arms))
+            chosen = np.ones(len(self.arms), dtype=np.bool_) if mask is None else mask
+            answer[chosen] = self._weigh(chosen)
+            if len(self._answers) >= self._KEPT:
+                self._answers = {}
+            self._answers[key] = answer
+        return answer

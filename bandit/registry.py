@@ -1,0 +1,66 @@
+"""Names to policies. A family's module, and the library behind it, is loaded when the name is first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+
+from bandit.parameters import Parameter
+from bandit.policy import Policy
+from bandit.validation import InvalidInput
+
+__all__ = ["REGISTRY", "Parameter", "names", "parameters", "policy_class"]
+
+_HOMES = {
+    "fixed": "fixed:Fixed",
+    "thompson": "thompson:Thompson",
+    "thompson_normal": "thompson:ThompsonNormal",
+    "linucb": "linear:LinUCB",
+    "linear_thompson": "linear:LinearThompson",
+    "vw_squarecb": "vowpal:SquareCB",
+    "vw_epsilon": "vowpal:Epsilon",
+    "vw_bag": "vowpal:Bag",
+    "vw_cover": "vowpal:Cover",
+    "vw_softmax": "vowpal:Softmax",
+}
+
+
+class _Registry(Mapping[str, type[Policy]]):
+    """All policies by name."""
+
+    def __getitem__(self, name: str) -> type[Policy]:
+        module, _, class_name = _HOMES[name].partition(":")
+        found: type[Policy] = getattr(import_module(f"bandit.policies.{module}"), class_name)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_HOMES)
+
+    def __len__(self) -> int:
+        return len(_HOMES)
+
+
+REGISTRY: Mapping[str, type[Policy]] = _Registry()
+
+
+def names() -> list[str]:
+    """Return the names of all policies, the plainest first."""
+    return list(REGISTRY)
+
+
+def policy_class(name: str) -> type[Policy]:
+    """Return the class of that name.
+
+    Raises
+    ------
+    InvalidInput
+        For a name that no policy has.
+    """
+    if name not in _HOMES:
+        raise InvalidInput(f"policy must be one of {', '.join(_HOMES)}, found {name!r}")
+    return REGISTRY[name]
+
+
+def parameters(name: str) -> tuple[Parameter, ...]:
+    """Return what the policy of that name can be told."""
+    return policy_class(name).parameters
