@@ -1,0 +1,22 @@
+"""The one door to numba: compiled on first use, kept on disk where that is possible."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def kernel(function: F) -> F:
+    """Compile ``function`` when it is first called; results do not depend on the order of its sums (no fast-math).
+
+    The machine code is cached beside the source, else in the user's cache directory. Where neither can be written,
+    as in a read-only container, each process compiles anew.
+    """
+    try:
+        return cast("F", numba.njit(cache=True, error_model="numpy")(function))
+    except RuntimeError:  # numba's "no locator available": there is nowhere to write
+        return cast("F", numba.njit(error_model="numpy")(function))

@@ -1,0 +1,147 @@
+"""The integral behind P(best), compiled: Gauss-Legendre panels as wide as the narrowest posterior they cross.
+
+With densities f_k and distribution functions F_k over a coordinate u,
+
+    P(k is best) = ∫ f_k(u) Π_{j≠k} F_j(u) du,        E[max] = t(hi) - ∫ t'(u) Π_j F_j(u) du.
+
+The walk goes from right to left, and F_k = 1 - S_k where S_k is the integral of f_k so far: no special function is
+evaluated, and one exponential a node and arm is nearly the whole cost. It ends where some arm is certain to be above.
+Within a panel S_k comes from the polynomial through f_k at the panel's nodes.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+
+from bandit.jit import kernel
+from bandit.types import Floats
+
+NORMAL: Final = 0
+"""u is the value; ``first`` and ``second`` are unused."""
+BETA: Final = 1
+"""u is the log-odds, in which every Beta density is smooth and log-concave; ``first``, ``second`` are a, b."""
+STUDENT: Final = 2
+"""u is the value; ``first`` is the degrees of freedom."""
+
+
+def rule(order: int) -> tuple[Floats, Floats, Floats]:
+    """Return (q,) nodes and (q,) weights of Gauss-Legendre on [-1, 1], and the (q, q) matrix of integrals to the right.
+
+    Row i times the values at the nodes is the integral from node i to 1 of the polynomial through them, exactly.
+    """
+    nodes, weights = np.polynomial.legendre.leggauss(order)
+    # The coefficient of P_m is (2m + 1)/2 Σ w f P_m, and the integral of P_m from x to 1 is
+    # (P_{m-1}(x) - P_{m+1}(x)) / (2m + 1), by Bonnet's recursion; for m = 0 it is 1 - x.
+    legendre = np.polynomial.legendre.legvander(nodes, order)
+    right = np.empty((order, order))
+    right[:, 0] = 1 - nodes
+    for m in range(1, order):
+        right[:, m] = (legendre[:, m - 1] - legendre[:, m + 1]) / (2 * m + 1)
+    degrees = (2 * np.arange(order) + 1) / 2
+    return nodes, np.asarray(weights), right @ (degrees[:, None] * legendre[:, :order].T * weights)
+
+
+@kernel
+def log_drop(kind: int, x: float, first: float, second: float) -> float:
+    """Return log f(center + x) - log f(center); for STUDENT and NORMAL in units of the scale.
+
+    The Beta form is -(how far it falls), written so that nothing cancels: with p = a/(a + b) it is
+    a x - (a + b) log(1 + p (e^x - 1)), taken from the side of the smaller of a and b.
+    """
+    if kind == NORMAL:
+        return -0.5 * x * x
+    if kind == STUDENT:
+        return -0.5 * (first + 1) * math.log1p(x * x / first)
+    if first > second:
+        first, second, x = second, first, -x
+    p = first / (first + second)
+    # Beyond 30 the exponential would overflow, and 1 - p is not lost beside it.
+    log_mean = math.log1p(p * math.expm1(x)) if x < 30 else x + math.log(p + (1 - p) * math.exp(-x))
+    return first * x - (first + second) * log_mean
+
+
+@kernel
+def integrate(
+    kind: int,
+    center: Floats,
+    scale: Floats,
+    left: Floats,
+    right: Floats,
+    peak: Floats,
+    first: Floats,
+    second: Floats,
+    nodes: Floats,
+    weights: Floats,
+    tails: Floats,
+    width: float,
+    best: Floats,
+) -> float:
+    """Write (K,) probabilities of being best to ``best``, not yet normalised, and return ∫ t'(u) Π F_j(u) du.
+
+    Parameters
+    ----------
+    center, scale
+        (K,) mode and width of each density.
+    left, right
+        (K,) where each density begins and ends, as far as anybody can tell.
+    peak
+        (K,) density at the mode.
+    nodes, weights, tails
+        What :func:`rule` returns.
+    width
+        Widest panel, in units of the narrowest scale it crosses.
+    """
+    arms, order = len(center), len(nodes)
+    density = np.empty((arms, order))
+    below = np.empty((arms, order))
+    survival = np.zeros(arms)
+    after = np.empty((arms + 1, order))
+    before = np.empty(order)
+    best[:] = 0.0
+    low, edge, area = left.max(), right.max(), 0.0
+    while edge > low:
+        # The widest panel that no arm forbids; arms that end further left ask to be met at their end.
+        step = edge - low
+        for k in range(arms):
+            own = width * scale[k]
+            if kind == STUDENT:  # its tails are powers: they look the same at every distance
+                own *= max(1.0, 0.25 * abs(edge - center[k]) / scale[k])
+            step = min(step, own if edge <= right[k] else max(own, edge - right[k]))
+        half = 0.5 * step
+        middle = edge - half
+        after[arms] = 1.0
+        for k in range(arms - 1, -1, -1):
+            if edge - step >= right[k]:
+                density[k] = 0.0
+                below[k] = 1.0
+            else:
+                unit = 1.0 if kind == BETA else scale[k]
+                for i in range(order):
+                    x = (middle + half * nodes[i] - center[k]) / unit
+                    density[k, i] = peak[k] * math.exp(log_drop(kind, x, first[k], second[k]))
+                gone = 0.0
+                for i in range(order):
+                    gone += weights[i] * density[k, i]
+                    part = 0.0
+                    for m in range(order):
+                        part += tails[i, m] * density[k, m]
+                    below[k, i] = max(0.0, 1.0 - survival[k] - half * part)
+                survival[k] += half * gone
+            for i in range(order):
+                after[k, i] = after[k + 1, i] * below[k, i]
+        before[:] = half * weights
+        for k in range(arms):
+            for i in range(order):
+                best[k] += before[i] * density[k, i] * after[k + 1, i]
+                before[i] *= below[k, i]
+        for i in range(order):
+            slope = 1.0
+            if kind == BETA:
+                odds = math.exp(-abs(middle + half * nodes[i]))
+                slope = odds / (1 + odds) ** 2
+            area += half * weights[i] * slope * after[0, i]
+        edge -= step
+    return area
