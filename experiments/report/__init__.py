@@ -1,5 +1,6 @@
-"""What an experiment's results page says: :class:`ExperimentReport`, and :func:`build_report` that makes it from sums."""
+"""What a results page says: :class:`ExperimentReport`, and :func:`build_report` that makes it from sums."""
 
+from experiments.report.build import SIMULATED, build_report
 from experiments.report.values import (
     Advice,
     Check,
@@ -14,6 +15,7 @@ from experiments.report.values import (
 )
 
 __all__ = [
+    "SIMULATED",
     "Advice",
     "Check",
     "Contrast",
@@ -24,4 +26,5 @@ __all__ = [
     "MetricValue",
     "Traffic",
     "VariantReport",
+    "build_report",
 ]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 import msgspec
 
 from experiments.model import MetricKind, Micros, Role, State
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Level(StrEnum):
@@ -25,6 +27,7 @@ class Finding(StrEnum):
     """What the advice of a report says; ``Advice.text`` says it in words."""
 
     NO_DATA = "no_data"
+    DATA_WRONG = "data_wrong"
     KEEP_RUNNING = "keep_running"
     PROVED_BETTER = "proved_better"
     PROVED_WORSE = "proved_worse"
@@ -196,4 +199,4 @@ def iso(time: Micros) -> str:
     >>> iso(1_500_000)
     '1970-01-01T00:00:01.500000Z'
     """
-    return datetime.fromtimestamp(time / 1e6, tz=UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return (_EPOCH + timedelta(microseconds=time)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

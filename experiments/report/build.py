@@ -1,0 +1,57 @@
+"""From the store's sums to a report."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from experiments.model import Experiment, Micros
+from experiments.report.advice import advise
+from experiments.report.checks import run_checks
+from experiments.report.facts import Facts, gather
+from experiments.report.traffic import coarsen
+from experiments.report.values import ExperimentReport
+from experiments.report.variants import beliefs_of, metric_reports, variant_reports
+from experiments.statistics.moments import Missing
+from experiments.store import Store
+
+SIMULATED = "simulated"
+"""The tag of an experiment whose visitors a program made."""
+BELIEF = "a belief, not a proof: it assumes that rates do not change, and looking often makes it err more often"
+
+
+def build_report(store: Store, experiment: Experiment, *, now: Micros) -> ExperimentReport:
+    """Read the experiment's sums and say what they mean at the time ``now``."""
+    return report_of(gather(store, experiment, now=now))
+
+
+def report_of(facts: Facts) -> ExperimentReport:
+    """Say what the facts mean: reads nothing, and gives the same report for the same facts."""
+    experiment = facts.experiment
+    beliefs = beliefs_of(facts)
+    traffic = coarsen(facts.buckets, [variant.key for variant in facts.variants])
+    variants = variant_reports(facts, traffic, beliefs)
+    checks = run_checks(facts)
+    return ExperimentReport(
+        experiment=experiment.key,
+        name=experiment.definition.name or experiment.key,
+        version=experiment.version,
+        phase=experiment.phase,
+        state=experiment.state,
+        winner=experiment.winner,
+        as_of=facts.now,
+        imported=experiment.imported,
+        simulated=SIMULATED in experiment.definition.tags,
+        policy=experiment.definition.policy.name,
+        policy_version=facts.policy_version,
+        exploration=experiment.exploration,
+        objective=experiment.objective.key,
+        rows=facts.rows,
+        decisions=facts.health.decisions,
+        advice=advise(facts, variants, checks),
+        belief=f"not shown: {beliefs.reason}" if isinstance(beliefs, Missing) else BELIEF,
+        variants=variants,
+        traffic=traffic,
+        checks=checks,
+        metrics=metric_reports(facts),
+        health=asdict(facts.health),
+    )
