@@ -114,7 +114,7 @@ class PolicySpec(Strict):
     params: dict[str, Any] = {}
 
 
-class Definition(Strict):
+class Definition(Strict, kw_only=True):
     """An experiment as a person writes it; :func:`experiments.definition.parse` is the door it comes in by."""
 
     key: Key
