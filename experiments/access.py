@@ -51,6 +51,8 @@ class User:
     email: str
     role: UserRole
     password: str | None = field(repr=False)
+    sessions: int
+    """A browser session that carries another number has ended."""
     created: Micros
 
 

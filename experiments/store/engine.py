@@ -6,6 +6,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -75,6 +76,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = parse_url(url)
         self.is_sqlite = self.url.drivername == "sqlite"
+        self.file = Path(self.url.database or "") if self.is_sqlite else None
         self._engine: Engine | None = None
         self._pid = 0
 
