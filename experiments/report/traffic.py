@@ -34,6 +34,15 @@ def coarsen(buckets: Sequence[TrafficBucket], variants: Sequence[str], *, points
     )
 
 
+def total_shares(buckets: Sequence[TrafficBucket]) -> dict[str, float]:
+    """Each variant's share of all decisions; nothing without decisions."""
+    counts: Counter[str] = Counter()
+    for bucket in buckets:
+        counts[bucket.variant] += bucket.decisions
+    whole = counts.total()
+    return {key: count / whole for key, count in counts.items()} if whole else {}
+
+
 def _step(span: Micros, points: int) -> Micros:
     """The shortest round step that covers the span in ``points``; whole days beyond those."""
     needed = span / points / MINUTE

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from bandit.registry import REGISTRY
 from experiments.model import Experiment, MetricKind
 from experiments.report.facts import Facts, Split
+from experiments.report.traffic import total_shares
 from experiments.report.values import Contrast, MetricReport, MetricValue, Traffic, VariantReport
 from experiments.statistics import sequential
 from experiments.statistics.belief import Belief, belief
@@ -19,7 +18,8 @@ TUNING = Tuning()
 
 def variant_reports(facts: Facts, traffic: Traffic, beliefs: Belief | Missing) -> tuple[VariantReport, ...]:
     """One row a variant, in the order of the experiment."""
-    share, share_now = _shares(facts), dict(zip(traffic.variants, (s[-1:] for s in traffic.shares), strict=True))
+    share = total_shares(facts.buckets)
+    share_now = {key: shares[-1] for key, shares in zip(traffic.variants, traffic.shares, strict=True) if shares}
     contrasts = _contrasts(facts)
     rows = []
     for index, (variant, moments) in enumerate(zip(facts.variants, facts.objective, strict=True)):
@@ -38,8 +38,8 @@ def variant_reports(facts: Facts, traffic: Traffic, beliefs: Belief | Missing) -
                 low=None if shown is None else shown.low,
                 high=None if shown is None else shown.high,
                 interval=f"not shown: {limits.reason}" if isinstance(limits, Missing) else ALWAYS_VALID,
-                share=share.get(variant.key),
-                share_now=next(iter(share_now[variant.key]), None),
+                share=share.get(variant.key, 0.0) if share else None,
+                share_now=share_now.get(variant.key),
                 belief_best=beliefs.best[index] if isinstance(beliefs, Belief) else None,
                 expected_loss=beliefs.loss[index] if isinstance(beliefs, Belief) else None,
                 contrast=contrasts.get(variant.key),
@@ -117,15 +117,6 @@ def _contrast(control: Estimate, treatment: Estimate, tuning: Tuning) -> Contras
         p_value=sequential.p_value(difference, tuning),
         alpha=tuning.alpha,
     )
-
-
-def _shares(facts: Facts) -> Mapping[str, float]:
-    """Each variant's share of all logged decisions."""
-    whole = sum(bucket.decisions for bucket in facts.buckets)
-    shares = {variant.key: 0.0 for variant in facts.variants} if whole else {}
-    for bucket in facts.buckets:
-        shares[bucket.variant] = shares.get(bucket.variant, 0.0) + bucket.decisions / whole
-    return shares
 
 
 def _chooses_by_visitor(experiment: Experiment) -> bool:
