@@ -260,7 +260,7 @@ def _is_number(value: Any) -> bool:
     if kind is float:
         return math.isfinite(value)
     if kind is int:
-        return -(2**53) <= value <= 2**53
+        return bool(-(2**53) <= value <= 2**53)
     return isinstance(value, np.floating | np.integer) and bool(np.isfinite(value))
 
 

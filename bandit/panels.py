@@ -95,53 +95,78 @@ def integrate(
         Widest panel, in units of the narrowest scale it crosses.
     """
     arms, order = len(center), len(nodes)
-    density = np.empty((arms, order))
-    below = np.empty((arms, order))
+    density, below = np.empty((2, arms, order))
     survival = np.zeros(arms)
-    after = np.empty((arms + 1, order))
-    before = np.empty(order)
+    before, after = np.empty((2, arms + 1, order))
     best[:] = 0.0
     low, edge, area = left.max(), right.max(), 0.0
     while edge > low:
-        # The widest panel that no arm forbids; arms that end further left ask to be met at their end.
-        step = edge - low
+        step = min(edge - low, _step(kind, edge, center, scale, right, width))
+        half, middle = 0.5 * step, edge - 0.5 * step
         for k in range(arms):
-            own = width * scale[k]
-            if kind == STUDENT:  # its tails are powers: they look the same at every distance
-                own *= max(1.0, 0.25 * abs(edge - center[k]) / scale[k])
-            step = min(step, own if edge <= right[k] else max(own, edge - right[k]))
-        half = 0.5 * step
-        middle = edge - half
-        after[arms] = 1.0
-        for k in range(arms - 1, -1, -1):
             if edge - step >= right[k]:
                 density[k] = 0.0
                 below[k] = 1.0
-            else:
-                unit = 1.0 if kind == BETA else scale[k]
-                for i in range(order):
-                    x = (middle + half * nodes[i] - center[k]) / unit
-                    density[k, i] = peak[k] * math.exp(log_drop(kind, x, first[k], second[k]))
-                gone = 0.0
-                for i in range(order):
-                    gone += weights[i] * density[k, i]
-                    part = 0.0
-                    for m in range(order):
-                        part += tails[i, m] * density[k, m]
-                    below[k, i] = max(0.0, 1.0 - survival[k] - half * part)
-                survival[k] += half * gone
+                continue
+            unit = 1.0 if kind == BETA else scale[k]
             for i in range(order):
-                after[k, i] = after[k + 1, i] * below[k, i]
-        before[:] = half * weights
-        for k in range(arms):
-            for i in range(order):
-                best[k] += before[i] * density[k, i] * after[k + 1, i]
-                before[i] *= below[k, i]
+                x = (middle + half * nodes[i] - center[k]) / unit
+                density[k, i] = half * peak[k] * math.exp(log_drop(kind, x, first[k], second[k]))
+            survival[k] = _distribute(k, density, survival[k], weights, tails, below)
+        _multiply(density, below, weights, before, after, best)
         for i in range(order):
-            slope = 1.0
-            if kind == BETA:
-                odds = math.exp(-abs(middle + half * nodes[i]))
-                slope = odds / (1 + odds) ** 2
-            area += half * weights[i] * slope * after[0, i]
+            area += half * _slope(kind, middle + half * nodes[i]) * before[arms, i]
         edge -= step
     return area
+
+
+@kernel
+def _step(kind: int, edge: float, center: Floats, scale: Floats, right: Floats, width: float) -> float:
+    """Return the widest panel left of ``edge`` that no arm forbids; one that ends further left is met at its end."""
+    step = math.inf
+    for k in range(len(center)):
+        own = width * scale[k]
+        if kind == STUDENT:  # its tails are powers, which look the same at every distance
+            own = max(own, 0.25 * width * abs(edge - center[k]))
+        step = min(step, own if edge <= right[k] else max(own, edge - right[k]))
+    return step
+
+
+@kernel
+def _distribute(k: int, density: Floats, survival: float, weights: Floats, tails: Floats, below: Floats) -> float:
+    """Write F_k = 1 - S_k at the nodes of a panel to ``below``, and return S_k at its left end."""
+    total = 0.0
+    for i in range(len(weights)):
+        total += weights[i] * density[k, i]
+        part = 0.0
+        for m in range(len(weights)):
+            part += tails[i, m] * density[k, m]
+        below[k, i] = max(0.0, 1.0 - survival - part)
+    return survival + total
+
+
+@kernel
+def _multiply(density: Floats, below: Floats, weights: Floats, before: Floats, after: Floats, best: Floats) -> None:
+    """Add a panel's share to ``best``; leave weight times Π F_j over the arms before k in row k of ``before``."""
+    arms, order = density.shape
+    for i in range(order):
+        before[0, i] = weights[i]
+        after[arms, i] = 1.0
+    for k in range(arms - 1, -1, -1):
+        for i in range(order):
+            after[k, i] = after[k + 1, i] * below[k, i]
+    for k in range(arms):
+        total = 0.0
+        for i in range(order):
+            before[k + 1, i] = before[k, i] * below[k, i]
+            total += before[k, i] * density[k, i] * after[k + 1, i]
+        best[k] += total
+
+
+@kernel
+def _slope(kind: int, u: float) -> float:
+    """Return dt/du, t being the value whose coordinate u is."""
+    if kind != BETA:
+        return 1.0
+    odds = math.exp(-abs(u))
+    return odds / (1 + odds) ** 2

@@ -64,7 +64,7 @@ def prob_best_normal(mean: npt.ArrayLike, sd: npt.ArrayLike) -> Floats:
     means, sds = np.atleast_2d(_finite("mean", mean)), np.atleast_2d(*_positive(sd=sd))
     best = np.empty(means.shape)
     for row in range(len(means)):
-        _normal(means[row], sds[row], *_FINE, _WIDTH, _DROP, best[row])
+        normal_kernel(means[row], sds[row], *_FINE, _WIDTH, _DROP, best[row])
     return best
 
 
@@ -75,7 +75,7 @@ def expected_loss_normal(mean: npt.ArrayLike, sd: npt.ArrayLike) -> Floats:
     [0.564189584, 0.564189584]
     """
     means, (sds,) = _finite("mean", mean), _positive(sd=sd)
-    return _loss(_normal(means, sds, *_FINE, _WIDTH, _DROP, np.empty(len(means))), means)
+    return _loss(normal_kernel(means, sds, *_FINE, _WIDTH, _DROP, np.empty(len(means))), means)
 
 
 def _beta(a: Floats, b: Floats) -> tuple[Floats, float]:
@@ -137,7 +137,14 @@ def _beta_kernel(
 
 @kernel
 def _student(
-    mean: Floats, scale: Floats, df: Floats, nodes: Floats, weights: Floats, tails: Floats, width: float, drop: float,
+    mean: Floats,
+    scale: Floats,
+    df: Floats,
+    nodes: Floats,
+    weights: Floats,
+    tails: Floats,
+    width: float,
+    drop: float,
     best: Floats,
 ) -> None:
     arms = len(mean)
@@ -147,22 +154,29 @@ def _student(
         half = 0.5 * df[k]
         rest = _stirling(half + 0.5) - _stirling(half) + half * math.log1p(0.5 / half) - 0.5
         peak[k] = math.exp(rest) / (scale[k] * math.sqrt(2 * math.pi))
-    integrate(
-        STUDENT, mean, scale, mean - reach, mean + reach, peak, df, df, nodes, weights, tails, width, best
-    )
+    integrate(STUDENT, mean, scale, mean - reach, mean + reach, peak, df, df, nodes, weights, tails, width, best)
     best /= best.sum()
 
 
 @kernel
-def _normal(
+def normal_kernel(
     mean: Floats, sd: Floats, nodes: Floats, weights: Floats, tails: Floats, width: float, drop: float, best: Floats
 ) -> float:
+    """Write (K,) probabilities that each N(mean, sd²) is the largest to ``best``, and return E[max].
+
+    Parameters
+    ----------
+    nodes, weights, tails, width
+        As :func:`bandit.panels.integrate` takes them: what is exact enough is the caller's to say.
+    drop
+        Densities are cut where they fell by e^-drop.
+    """
     reach = math.sqrt(2 * drop) * sd
     right = mean + reach
     peak = 1 / (sd * math.sqrt(2 * math.pi))
     area = integrate(NORMAL, mean, sd, mean - reach, right, peak, sd, sd, nodes, weights, tails, width, best)
     best /= best.sum()
-    return right.max() - area
+    return float(right.max()) - area
 
 
 def _finite(name: str, values: npt.ArrayLike) -> Floats:
