@@ -44,12 +44,11 @@ def step(blob: bytes, experiment: Experiment, rows: Sequence[AnalysisRow]) -> by
         ``blob`` is damaged.
     """
     policy = _fitted(policies.from_bytes(blob), experiment)
-    fitted = policy.to_bytes()
     _learn(policy, experiment, rows)
     if _answers(policy):
         return policy.to_bytes()
     _log.error("%s: a step of %d rows would break the policy; it is not taken", experiment.key, len(rows))
-    return fitted
+    return _fitted(policies.from_bytes(blob), experiment).to_bytes()
 
 
 def rebuild(experiment: Experiment, steps: Iterable[Sequence[AnalysisRow]]) -> bytes:

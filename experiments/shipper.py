@@ -9,6 +9,7 @@ deleted.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +28,8 @@ MAX_ROWS = 2_000
 MAX_SECONDS = 0.05
 """What one write transaction may hold the database for."""
 
+READ_BYTES = 1 << 20
+
 _log = logging.getLogger(__name__)
 
 
@@ -40,7 +43,17 @@ class ShippingStore(Protocol):
     def forget_journal(self, file: str) -> None: ...  # noqa: D102
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
+class Shipped:
+    """How far shipping came."""
+
+    time: Micros
+    """No journal that was not seen holds anything accepted before this time."""
+    complete: bool
+    """Whether everything that stood in the journals is in the store."""
+
+
+@dataclass(slots=True)
 class _Progress:
     """How far one file is in the store."""
 
@@ -69,12 +82,8 @@ class Shipper:
         self._files: dict[str, _Progress] = {}
         self._batch = MAX_ROWS
 
-    def ship(self) -> Micros | None:
-        """Ship whatever stands in the journals now.
-
-        Returns
-        -------
-        The time before which everything that this host had accepted is in the store; None where another process ships.
+    def ship(self, *, seconds: float = math.inf) -> Shipped | None:
+        """Ship what stands in the journals now, for about ``seconds``; None where another process ships.
 
         Raises
         ------
@@ -88,9 +97,9 @@ class Shipper:
         paths = sorted(self._directory.glob(f"*{SUFFIX}"))
         for path in paths:
             self._register(path, listed)
-        for path in paths:
-            self._ship_file(path, listed)
-        return listed
+        deadline = time.monotonic() + seconds
+        complete = all(self._ship_file(path, listed, deadline=deadline) for path in paths)
+        return Shipped(listed, complete)
 
     def close(self) -> None:
         """Let another process ship."""
@@ -103,18 +112,19 @@ class Shipper:
             self._files[path.name] = _Progress(self._store.offset(path.name), born)
             self._store.set_watermark(path.name, born)
 
-    def _ship_file(self, path: Path, listed: Micros) -> None:
+    def _ship_file(self, path: Path, listed: Micros, *, deadline: float) -> bool:
+        """Ship one file until its end or the deadline; returns whether it was the end."""
         progress = self._files[path.name]
         final = is_final(path)  # asked before reading: whatever its writer wrote is there to be read
-        while True:
-            reading = read_lines(path, progress.offset)
-            if not reading.lines:
-                break
+        while (reading := read_lines(path, progress.offset, limit=READ_BYTES)).lines:
+            if time.monotonic() >= deadline:
+                return False
             self._ship_lines(path.name, reading.lines)
             progress.offset = reading.end
             self._advance(path.name, min(_last_time(reading.lines), listed))
         if final:
             self._delete(path, torn=path.stat().st_size - progress.offset)
+        return True
 
     def _ship_lines(self, file: str, lines: Sequence[Line]) -> None:
         for good, run in groupby(lines, key=lambda line: line.record is not None):
