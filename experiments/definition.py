@@ -16,7 +16,7 @@ from bandit.features import Schema
 from bandit.validation import InvalidInput
 from experiments.audience import compile_condition
 from experiments.errors import Invalid, NotJSON
-from experiments.model import Definition, Metric, MetricKind, Micros, PolicySpec, Role
+from experiments.model import Definition, Metric, MetricKind, Micros, Role
 
 MAX_VARIANTS = 200
 MAX_BYTES = 1 << 20
@@ -242,21 +242,10 @@ def _check_policy(definition: Definition) -> None:
     for name, value in policy.params.items():
         if name not in known:
             raise _wrong("policy.params", f"{policy.name} has {', '.join(known) or 'no parameters'}", name)
-        _check_parameter(policy, known[name], value)
-
-
-def _check_parameter(policy: PolicySpec, parameter: registry.Parameter, value: object) -> None:
-    path = f"policy.params.{parameter.name}"
-    if parameter.kind in ("float", "int"):
-        whole = parameter.kind == "int"
-        if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
-            raise _wrong(path, f"must be {'a whole number' if whole else 'a number'}", value)
-        low = -math.inf if parameter.minimum is None else parameter.minimum
-        high = math.inf if parameter.maximum is None else parameter.maximum
-        if not low <= value <= high:
-            raise _wrong(path, f"must be within {low:g} and {high:g}", value)
-    elif type(value) is not type(parameter.default):
-        raise _wrong(path, f"must be a {parameter.kind} for {policy.name}", value)
+        try:
+            known[name].check(value)
+        except InvalidInput as error:
+            raise Invalid(f"policy.params: {error}.") from None
 
 
 def _check_times(definition: Definition) -> None:

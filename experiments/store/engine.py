@@ -7,9 +7,9 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, Row, Select, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import (
     ArgumentError,
@@ -24,6 +24,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from experiments.errors import Conflict, Invalid, LanditError, StoreError, Unavailable
 from experiments.model import Micros
+
+AnyRow: TypeAlias = Row[*tuple[Any, ...]]
+AnySelect: TypeAlias = Select[*tuple[Any, ...]]
 
 BUSY_TIMEOUT_MS = 5_000
 _WRITE = "landit_write"
