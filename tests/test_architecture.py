@@ -25,7 +25,18 @@ MAY_IMPORT = {
 }
 LIBRARIES = {
     "bandit": {"numpy", "scipy", "numba", "vowpalwabbit"},
-    "experiments": {"numpy", "msgspec", "sqlalchemy", "alembic", "psycopg", "pyarrow", "scipy", "click", "rich"},
+    "experiments": {
+        "numpy",
+        "numba",
+        "msgspec",
+        "sqlalchemy",
+        "alembic",
+        "psycopg",
+        "pyarrow",
+        "scipy",
+        "click",
+        "rich",
+    },
     "dashboard": {
         *(
             "numpy",
@@ -64,6 +75,13 @@ def imports(tree: ast.Module) -> Iterator[str]:
             assert node.level == 0, "imports are absolute"
             assert node.module is not None
             yield node.module
+
+
+def code_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """The lines of a function without its docstring."""
+    docstring = function.body[0] if ast.get_docstring(function) is not None else None
+    documented = 0 if docstring is None else (docstring.end_lineno or 0) - docstring.lineno + 1
+    return (function.end_lineno or function.lineno) - function.lineno + 1 - documented
 
 
 SOURCES = {str(path.relative_to(ROOT)): ast.parse(path.read_text()) for path in sources()}
@@ -105,5 +123,5 @@ def test_files_and_functions_can_be_read_at_a_glance(name: str) -> None:
     assert lines <= LONGEST_FILE, f"{name} has {lines} lines"
     for node in ast.walk(SOURCES[name]):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            length = (node.end_lineno or node.lineno) - node.lineno + 1
+            length = code_lines(node)
             assert length <= LONGEST_FUNCTION, f"{name}:{node.lineno} {node.name} has {length} lines"
