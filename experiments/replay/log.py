@@ -79,13 +79,17 @@ class Log:
             kept = batch.slice(min(skip, batch.num_rows))
             skip -= batch.num_rows - kept.num_rows
             if kept.num_rows:
-                yield decode(
-                    kept,
-                    variants=self.variants,
-                    chosen_known=self.recorded is not Recorded.NOTHING,
-                    all_known=self.recorded is Recorded.EVERY,
-                    schema=self.schema if contexts else None,
-                )
+                yield self.decode(kept, contexts=contexts)
+
+    def decode(self, batch: pa.RecordBatch, *, contexts: bool = False) -> Rows:
+        """The checked arrays of one of its batches; as :meth:`rows`."""
+        return decode(
+            batch,
+            variants=self.variants,
+            chosen_known=self.recorded is not Recorded.NOTHING,
+            all_known=self.recorded is Recorded.EVERY,
+            schema=self.schema if contexts else None,
+        )
 
     def count(self) -> int:
         """How many rows it has; one pass."""
