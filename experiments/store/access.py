@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 from sqlalchemy import Connection, insert, select, update
 
 from experiments.access import APIKey, AuditEntry, Scope, User, UserRole
 from experiments.errors import Conflict, NotFound, StoreError
 from experiments.model import Micros
 from experiments.store.audit import write_audit
+from experiments.store.codec import from_json, to_json
 from experiments.store.engine import AnyRow, Room
 from experiments.tables import APIKeys, AuditLog, LoginLinks, Settings, Users
 
@@ -90,7 +90,7 @@ class Access(Room):
 
     def add_key(self, name: str, *, scope: Scope, sha256: bytes, origins: Sequence[str] = ()) -> APIKey:
         """Keep the hash of a new API key (``Conflict`` when the name or the key is taken)."""
-        text = msgspec.json.encode(list(origins)).decode()
+        text = to_json(list(origins))
         with self._database.writing() as connection:
             if connection.scalar(select(APIKeys.id).where(APIKeys.name == name)) is not None:
                 raise Conflict(f"the key {name!r} exists.", hint="Choose another name.", code="exists")
@@ -121,7 +121,7 @@ class Access(Room):
         columns = (AuditLog.time, AuditLog.by, AuditLog.action, AuditLog.subject, AuditLog.detail)
         with self._database.reading() as connection:
             rows = connection.execute(select(*columns).order_by(AuditLog.id.desc()).limit(limit)).all()
-        return [AuditEntry(row.time, row.by, row.action, row.subject, msgspec.json.decode(row.detail)) for row in rows]
+        return [AuditEntry(row.time, row.by, row.action, row.subject, from_json(row.detail)) for row in rows]
 
 
 _USER = (Users.id, Users.email, Users.role, Users.password, Users.sessions, Users.created)
@@ -151,7 +151,7 @@ def _to_key(row: AnyRow) -> APIKey:
         name=row.name,
         scope=Scope(row.scope),
         sha256=bytes(row.sha256).hex(),
-        origins=tuple(msgspec.json.decode(row.origins)),
+        origins=tuple(from_json(row.origins)),
         created=row.created,
         revoked=row.revoked,
     )

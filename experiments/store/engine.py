@@ -24,11 +24,14 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from experiments.errors import Conflict, Invalid, LanditError, StoreError, Unavailable
 from experiments.model import Micros
+from experiments.store.shapes import Shapes
 
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 AnySelect: TypeAlias = Select[*tuple[Any, ...]]
 
 BUSY_TIMEOUT_MS = 5_000
+INTEGRITY = "integrity"
+"""The code of a ``Conflict`` that the database found: a unique key or a reference was violated."""
 _WRITE = "landit_write"
 _DRIVERS = {
     "sqlite": "sqlite",
@@ -143,7 +146,7 @@ def translated(error: SQLAlchemyError, url: URL) -> LanditError:
     detail = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
     where = f"the store {shown(url)}"
     if isinstance(error, IntegrityError):
-        return Conflict(f"{where} refused it: {detail}.")
+        return Conflict(f"{where} refused it: {detail}.", code=INTEGRITY)
     if isinstance(error, DataError):
         return Invalid(f"{where} refused a value: {detail}.")
     if isinstance(error, ProgrammingError) or "no such table" in detail or "no such column" in detail:
@@ -180,3 +183,4 @@ class Room:
     def __init__(self, database: Database, clock: Callable[[], Micros]) -> None:
         self._database = database
         self._clock = clock
+        self._shapes = Shapes()

@@ -11,6 +11,7 @@ from experiments.definition import changes_phase, frozen_fields_changed
 from experiments.errors import Conflict, Invalid, NotFound
 from experiments.model import Definition, Experiment, State
 from experiments.store.audit import write_audit
+from experiments.store.codec import to_json
 from experiments.store.engine import AnyRow, AnySelect, Room
 from experiments.store.values import ExperimentVersion
 from experiments.tables import Experiments as Heads
@@ -43,10 +44,11 @@ class Experiments(Room):
                 raise Conflict(f"the experiment {key!r} exists.", hint="Choose another key.", code="exists")
             row = {"key": key, "version": 1, "imported": imported, "created": now}
             experiment_id = connection.execute(insert(Heads).returning(Heads.id), row).scalar_one()
-            self._write_version(
+            _write_version(
                 connection,
                 experiment_id,
                 definition,
+                time=now,
                 by=by,
                 version=1,
                 phase=1,
@@ -80,7 +82,7 @@ class Experiments(Room):
             if old.winner is not None and old.winner not in {variant.key for variant in definition.variants}:
                 raise Invalid(f"variants: {old.winner!r} is the winner and cannot be removed.")
             phase = old.phase + changes_phase(old.definition, definition)
-            return self._advance(connection, old, definition, by=by, action="save", phase=phase)
+            return self._next_version(connection, old, definition, by=by, action="save", phase=phase)
 
     def set_state(
         self, key: str, state: State, *, by: str, winner: str | None = None, based_on: int | None = None
@@ -101,7 +103,7 @@ class Experiments(Room):
             if based_on is not None:
                 _require_base(old, based_on)
             _check_transition(old, state, winner)
-            return self._advance(
+            return self._next_version(
                 connection, old, old.definition, by=by, action=state.value, state=state, winner=winner or old.winner
             )
 
@@ -142,7 +144,7 @@ class Experiments(Room):
             for row in rows
         ]
 
-    def _advance(
+    def _next_version(
         self,
         connection: Connection,
         old: Experiment,
@@ -156,19 +158,21 @@ class Experiments(Room):
         facts = {"phase": old.phase, "state": old.state, "winner": old.winner} | changes
         version = old.version + 1
         connection.execute(update(Heads).where(Heads.id == old.id).values(version=version))
-        self._write_version(connection, old.id, definition, by=by, version=version, **facts)
+        now = self._clock()
+        _write_version(connection, old.id, definition, time=now, by=by, version=version, **facts)
         detail = {"version": version} | {name: value for name, value in changes.items() if value is not None}
-        write_audit(connection, self._clock(), by, action, old.key, detail)
+        write_audit(connection, now, by, action, old.key, detail)
         return _read(connection, old.key)
 
-    def _write_version(
-        self, connection: Connection, experiment_id: int, definition: Definition, *, version: int, **facts: Any
-    ) -> None:
-        text = msgspec.json.encode(definition).decode()
-        row = {"experiment_id": experiment_id, "version": version, "definition": text, "time": self._clock()}
-        connection.execute(insert(Versions), row | facts)
-        _add_variants(connection, experiment_id, definition, version)
-        _add_metrics(connection, experiment_id, definition, version)
+
+def _write_version(
+    connection: Connection, experiment_id: int, definition: Definition, *, version: int, **facts: Any
+) -> None:
+    """Keep what is in force from now on. ``facts``: phase, state, winner, time, by."""
+    row = {"experiment_id": experiment_id, "version": version, "definition": to_json(definition)}
+    connection.execute(insert(Versions), row | facts)
+    _add_variants(connection, experiment_id, definition, version)
+    _add_metrics(connection, experiment_id, definition, version)
 
 
 def _require_base(experiment: Experiment, based_on: int) -> None:

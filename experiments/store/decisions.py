@@ -1,0 +1,211 @@
+"""Decisions on their way in: checked against their experiment's version, each id and each request once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import msgspec
+import numpy as np
+from sqlalchemy import Connection, func, select
+
+from bandit.types import Bools, Floats
+from experiments.errors import Invalid
+from experiments.model import Micros, Reason, UnitKind
+from experiments.records import DecisionRecord
+from experiments.store.bulk import add_rows, chunks, insert_rows
+from experiments.store.codec import pack, require_hex, to_json
+from experiments.store.shapes import Shape, Shapes
+from experiments.tables import Decisions, Pending, Traffic
+
+COUNTED = (Reason.POLICY.value, Reason.DEGRADED.value)
+"""Reasons of decisions that may become analysis rows; a forced preview never does."""
+LOGGED = {*COUNTED, Reason.PREVIEW.value}
+BUCKET: Micros = 60_000_000
+_VECTOR = msgspec.json.Decoder(list[float])
+_SUM_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """The decisions of one experiment version, checked, with their distributions as one matrix."""
+
+    experiment_id: int
+    shape: Shape
+    records: Sequence[DecisionRecord]
+    distributions: Floats
+    """(n, K)"""
+
+
+def take_decisions(
+    connection: Connection, shapes: Shapes, records: Iterable[DecisionRecord]
+) -> dict[int, dict[str, int]]:
+    """Insert the decisions that are new; returns what to count for each experiment.
+
+    Raises
+    ------
+    Invalid
+        A record does not fit its experiment's version; nothing says which, the caller bisects.
+    """
+    counts: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for experiment_id, group in _by(records, lambda record: record.experiment):
+        fresh = _unknown(connection, experiment_id, group)
+        repeats = _repeats(connection, experiment_id, fresh)
+        for version, members in _by(fresh, lambda record: record.version):
+            arrived = check(experiment_id, shapes.version(connection, experiment_id, version), members)
+            _insert(connection, arrived, repeats)
+        counts[experiment_id]["decisions"] += len(fresh) - len(repeats)
+        counts[experiment_id]["repeats"] += len(repeats)
+    return counts
+
+
+def check(experiment_id: int, shape: Shape, records: Sequence[DecisionRecord]) -> Arrived:
+    """Check records of one experiment version, and decode their distributions.
+
+    Raises
+    ------
+    Invalid
+        An id, a reason, a variant or a distribution is not what the version allows.
+    """
+    for record in records:
+        require_hex("id", record.id)
+        require_hex("unit", record.unit)
+        if record.reason not in LOGGED:
+            raise Invalid(f"reason: must be one of {', '.join(sorted(LOGGED))}, found {record.reason!r}.")
+        if record.variant not in shape.positions:
+            raise Invalid(f"variant: must be one of {', '.join(shape.variants)}, found {record.variant!r}.")
+    try:
+        vectors = [_VECTOR.decode(record.distribution) for record in records]
+        matrix = np.array(vectors, dtype=np.float64).reshape(len(records), len(shape.variants))
+    except (msgspec.DecodeError, ValueError):
+        raise Invalid(f"distribution: must be {len(shape.variants)} numbers.") from None
+    chosen = matrix[np.arange(len(records)), [shape.positions[record.variant] for record in records]]
+    if not (np.isfinite(matrix) & (matrix >= 0)).all() or (abs(matrix.sum(axis=1) - 1) > _SUM_TOLERANCE).any():
+        raise Invalid("distribution: must be probabilities that sum to one.")
+    if (chosen != [record.probability for record in records]).any() or (chosen <= 0).any():
+        raise Invalid("probability: must be the chosen variant's entry of the distribution, and positive.")
+    return Arrived(experiment_id, shape, records, matrix)
+
+
+def _unknown(connection: Connection, experiment_id: int, records: Iterable[DecisionRecord]) -> list[DecisionRecord]:
+    """The first record of each id that the store does not have yet."""
+    first: dict[str, DecisionRecord] = {}
+    for record in records:
+        require_hex("id", record.id)
+        first.setdefault(record.id, record)
+    for ids in chunks(list(first)):
+        known = select(Decisions.id).where(Decisions.experiment_id == experiment_id, Decisions.id.in_(ids))
+        for decision in connection.scalars(known):
+            del first[decision]
+    return list(first.values())
+
+
+def _repeats(connection: Connection, experiment_id: int, records: Sequence[DecisionRecord]) -> dict[str, str]:
+    """Which decisions repeat a request: id -> id of the first decision under that request."""
+    asked = [record for record in records if record.request_id is not None]
+    first: dict[str | None, str] = {}
+    for requests in chunks({record.request_id for record in asked}):
+        known = select(Decisions.request_id, Decisions.id).where(
+            Decisions.experiment_id == experiment_id,
+            Decisions.request_id.in_(requests),
+            Decisions.request_id.is_not(None),
+            Decisions.repeat_of.is_(None),
+        )
+        first |= {row.request_id: row.id for row in connection.execute(known)}
+    return {
+        record.id: original
+        for record in asked
+        if (original := first.setdefault(record.request_id, record.id)) != record.id
+    }
+
+
+def _insert(connection: Connection, arrived: Arrived, repeats: dict[str, str]) -> None:
+    insert_rows(connection, Decisions, _rows(arrived, repeats))
+    counted = np.array([r.reason in COUNTED and r.id not in repeats for r in arrived.records], dtype=np.bool_)
+    entering = [record for record, counts in zip(arrived.records, counted, strict=True) if counts]
+    if arrived.shape.unit is UnitKind.VISITOR:
+        entering = _first_of_units(connection, arrived.experiment_id, entering)
+    insert_rows(
+        connection,
+        Pending,
+        [{"experiment_id": arrived.experiment_id, "time": record.time, "id": record.id} for record in entering],
+    )
+    add_traffic(connection, arrived, counted)
+
+
+def _rows(arrived: Arrived, repeats: dict[str, str]) -> list[dict[str, Any]]:
+    shape = arrived.shape
+    return [
+        {
+            "experiment_id": arrived.experiment_id,
+            "id": record.id,
+            "version": record.version,
+            "phase": record.phase,
+            "unit": record.unit,
+            "time": record.time,
+            "slot": shape.slots[shape.positions[record.variant]],
+            "probability": record.probability,
+            "distribution": pack(vector),
+            "policy": record.policy,
+            "policy_version": record.policy_version,
+            "reason": record.reason,
+            "request_id": record.request_id,
+            "repeat_of": repeats.get(record.id),
+            "context": to_json(record.context),
+        }
+        for record, vector in zip(arrived.records, arrived.distributions, strict=True)
+    ]
+
+
+def _first_of_units(
+    connection: Connection, experiment_id: int, records: Sequence[DecisionRecord]
+) -> list[DecisionRecord]:
+    """Leave out every decision of which it is known already that it is not its unit's first."""
+    earliest: dict[str | None, Micros] = {}
+    for units in chunks({record.unit for record in records if record.unit is not None}):
+        known = (
+            select(Decisions.unit, func.min(Decisions.time).label("time"))
+            .where(
+                Decisions.experiment_id == experiment_id,
+                Decisions.unit.in_(units),
+                Decisions.reason.in_(COUNTED),
+                Decisions.repeat_of.is_(None),
+            )
+            .group_by(Decisions.unit)
+        )
+        earliest |= {row.unit: row.time for row in connection.execute(known)}
+    return [record for record in records if record.unit is None or record.time <= earliest[record.unit]]
+
+
+def add_traffic(connection: Connection, arrived: Arrived, counted: Bools) -> None:
+    """Add the counted decisions to the traffic of their minutes."""
+    times = np.array([record.time for record in arrived.records], dtype=np.int64)[counted] // BUCKET * BUCKET
+    if not len(times):
+        return
+    matrix = arrived.distributions[counted]
+    positions = [arrived.shape.positions[record.variant] for record in arrived.records]
+    chosen = np.array(positions, dtype=np.int64)[counted]
+    buckets, of = np.unique(times, return_inverse=True)
+    decisions = np.zeros((len(buckets), matrix.shape[1]), dtype=np.int64)
+    propensity = np.zeros(decisions.shape)
+    np.add.at(decisions, (of, chosen), 1)
+    np.add.at(propensity, of, matrix)
+    rows = [
+        {
+            "experiment_id": arrived.experiment_id,
+            "time": int(bucket),
+            "slot": slot,
+            "decisions": int(decisions[i, k]),
+            "propensity_sum": float(propensity[i, k]),
+        }
+        for i, bucket in enumerate(buckets)
+        for k, slot in enumerate(arrived.shape.slots)
+    ]
+    add_rows(connection, Traffic, rows)
+
+
+def _by(records: Iterable[DecisionRecord], key: Any) -> list[tuple[int, list[DecisionRecord]]]:
+    return [(value, list(group)) for value, group in groupby(sorted(records, key=key), key)]
