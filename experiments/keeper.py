@@ -38,6 +38,8 @@ class Keeper:
         The store; opened at the first tick, and again after it was lost.
     data
         The data directory, with ``journal`` and ``published``.
+    fingerprint
+        Of the secret: a store that belongs to another one is refused.
     clock
         The time in µs since 1970 UTC, the same as the workers'.
     ship_grace
@@ -45,13 +47,21 @@ class Keeper:
     """
 
     def __init__(
-        self, store_url: str, data: Path, *, clock: Callable[[], Micros] = system_clock, ship_grace: float = 60
+        self,
+        store_url: str,
+        data: Path,
+        *,
+        fingerprint: str | None = None,
+        clock: Callable[[], Micros] = system_clock,
+        ship_grace: float = 60,
     ) -> None:
         self._url = store_url
         self._data = data
+        self._fingerprint = fingerprint
         self._clock = clock
         self._ship_grace = ship_grace
         self._holder = _holder(data)
+        self._failures = 0
         self._work: _Work | None = None
 
     def tick(self) -> bool:
@@ -63,26 +73,28 @@ class Keeper:
             The database cannot be used now.
         """
         if self._work is None:
-            self._work = _Work(Store.open(self._url, clock=self._clock), self._data, self._clock)
+            self._work = _Work(self._opened(), self._data, self._clock)
         return self._work.tick(self._holder, ship_grace=self._ship_grace)
 
     def run(self, stop: Event) -> None:
-        """Tick until ``stop`` is set; failures are logged once and tried again, later and later."""
-        failures = 0
+        """Tick until ``stop`` is set, and once more; failures are logged once and tried again, later and later."""
         while not stop.is_set():
-            began = monotonic()
-            try:
-                busy = self.tick()
-            except Exception as error:  # whatever it is, a keeper that ends teaches nothing any more
-                self._report(error, again=failures > 0)
-                stop.wait(RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)])
-                failures += 1
-                continue
-            if failures:
-                _log.info("the keeper works again")
-            failures = 0
-            if not busy:
-                stop.wait(max(0.0, TICK_SECONDS - (monotonic() - began)))
+            stop.wait(self._attempt())
+        self._attempt()  # the workers are gone by now, their journals final
+
+    def _attempt(self) -> float:
+        """Tick once; returns the seconds to wait before the next time."""
+        began = monotonic()
+        try:
+            busy = self.tick()
+        except Exception as error:  # whatever it is, a keeper that ends teaches nothing any more
+            self._report(error)
+            self._failures += 1
+            return RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS)) - 1]
+        if self._failures:
+            _log.info("the keeper works again")
+            self._failures = 0
+        return 0.0 if busy else max(0.0, TICK_SECONDS - (monotonic() - began))
 
     def close(self) -> None:
         """Give leadership, locks and connections back."""
@@ -90,10 +102,16 @@ class Keeper:
             self._work.close(self._holder)
             self._work = None
 
-    def _report(self, error: Exception, *, again: bool) -> None:
+    def _opened(self) -> Store:
+        store = Store.open(self._url, clock=self._clock)
+        if self._fingerprint is not None:
+            store.claim_secret(self._fingerprint)
+        return store
+
+    def _report(self, error: Exception) -> None:
         if not isinstance(error, Unavailable | StoreError | OSError):
             _log.exception("the keeper failed and tries again")
-        elif not again:
+        elif not self._failures:
             _log.warning("the keeper waits for the store, journals grow meanwhile: %s", error)
 
 
