@@ -4,5 +4,6 @@ from experiments.replay.evaluation import EvaluationReport, evaluate
 from experiments.replay.exporting import export
 from experiments.replay.log import Log, Recorded
 from experiments.replay.reading import read_log
+from experiments.replay.rejection import ReplayReport, replay
 
-__all__ = ["EvaluationReport", "Log", "Recorded", "evaluate", "export", "read_log"]
+__all__ = ["EvaluationReport", "Log", "Recorded", "ReplayReport", "evaluate", "export", "read_log", "replay"]

@@ -16,6 +16,7 @@ from experiments.replay.rows import Rows
 from experiments.replay.targets import new_policy
 
 LEAST_ACCEPTED = 100
+MOST_AHEAD = 256
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,25 +125,35 @@ class _Walk:
     def over(self, rows: Rows) -> None:
         """Live through a batch."""
         assert rows.probabilities is not None  # noqa: S101 - as in _survey
-        variants = len(self.policy.arms)
         self.logged_total += float(rows.rewards.sum())
         # Accept when p(a) > u·π/least, that is with probability p(a)·least/π.
         thresholds = self.rng.random(len(rows)) * rows.probabilities / self.least
-        for i, (chosen, threshold) in enumerate(zip(rows.chosen.tolist(), thresholds.tolist(), strict=True)):
-            if threshold < 1 and self.policy.distribution(rows.contexts[i : i + 1])[0, chosen] > threshold:
-                self._accept(rows[i : i + 1], variants, late=self.seen + i >= self.late_after)
-        self.seen += len(rows)
+        at = 0
+        while at < len(rows):
+            ahead = slice(at, at + self._lookahead())
+            chosen = rows.chosen[ahead]
+            distributions = self.policy.distribution(rows.contexts[ahead])
+            accepted = np.flatnonzero(distributions[np.arange(len(chosen)), chosen] > thresholds[ahead])
+            passed = int(accepted[0]) + 1 if len(accepted) else len(chosen)
+            at += passed
+            self.seen += passed
+            if len(accepted):
+                self._accept(rows[at - 1 : at])
 
-    def _accept(self, row: Rows, variants: int, *, late: bool) -> None:
+    def _lookahead(self) -> int:
+        """Rows to ask the policy about at once: it does not change before it accepts one of them."""
+        return min(MOST_AHEAD, 1 + 2 * self.seen // (self.rounds + 1))
+
+    def _accept(self, row: Rows) -> None:
         reward = float(row.rewards[0])
         self.rounds += 1
         step = reward - self.mean
         self.mean += step / self.rounds
         self.scatter += step * (reward - self.mean)
-        if late:
+        if self.seen > self.late_after:
             self.late_rounds += 1
             self.late_total += reward
         try:
-            self.policy.learn(row.lesson(variants))
+            self.policy.learn(row.lesson(len(self.policy.arms)))
         except InvalidInput as error:
             raise Invalid(f"{self.policy.name} cannot learn row {row.numbers[0]} of the log: {error}.") from error

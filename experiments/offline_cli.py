@@ -1,0 +1,294 @@
+"""The commands that ask questions of logs and worlds: evaluate, replay, simulate, export, and experiment import."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from bandit import policies
+from bandit.features import Schema
+from bandit.offpolicy import Estimate
+from bandit.policy import Policy
+from bandit.registry import parameters
+from bandit.simulate import simulate as run_simulation
+from bandit.types import Arms
+from bandit.validation import InvalidInput
+from experiments.clock import system_clock
+from experiments.errors import Invalid
+from experiments.replay import EvaluationReport, evaluate, export, read_log, replay
+from experiments.replay.evaluation import DEFAULT_ESTIMATORS
+from experiments.replay.importing import import_log
+from experiments.replay.worlds import find_world
+from experiments.secret import Secret
+from experiments.store import Store
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _options(*options: Callable[[F], F]) -> Callable[[F], F]:
+    def wrap(command: F) -> F:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return wrap
+
+
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+_store_options = _options(
+    click.option("--store", "store_url", envvar="LANDIT_STORE", default="", help="Database URL."),
+    click.option(
+        "--data",
+        envvar="LANDIT_DATA",
+        type=click.Path(path_type=Path),
+        default=Path("landit-data"),
+        show_default=True,
+        help="Folder of the data; its landit.db is the store unless --store says otherwise.",
+    ),
+)
+_set_option = click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Parameter of the policy, or exploration; repeatable.",
+)
+
+
+@click.command("evaluate")
+@click.argument("log")
+@click.option("--target", required=True, help="uniform, logged, variant:KEY, matrix:FILE or policy:NAME.")
+@click.option(
+    "--estimators",
+    default=",".join(DEFAULT_ESTIMATORS),
+    show_default=True,
+    help="Which, with commas between: ips, snips, dm, dr, sndr.",
+)
+@click.option("--reward-model", default="ridge", show_default=True, help="tabular:G, ridge, ridge:L or crossfit:MODEL.")
+@click.option("--engine", type=click.Choice(["local"]), default="local", help="Where it is computed.")
+@_set_option
+@_store_options
+@_json_option
+def evaluate_command(
+    log: str,
+    target: str,
+    estimators: str,
+    reward_model: str,
+    engine: str,  # noqa: ARG001 - there is one so far
+    settings: Sequence[str],
+    store_url: str,
+    data: Path,
+    as_json: bool,
+) -> None:
+    """Estimate what TARGET would have earned on the traffic of LOG.
+
+    LOG is obd:DIR, parquet:PATH, csv:PATH, dsjson:PATH or store:KEY.
+    """
+    with _store(store_url, data) as store:
+        report = evaluate(
+            read_log(log, store=store),
+            target=target,
+            estimators=[name.strip() for name in estimators.split(",") if name.strip()],
+            reward_model=reward_model,
+            params=_settings(settings),
+        )
+    if as_json:
+        _print_json(report.to_json())
+    else:
+        _print_report(report)
+
+
+@click.command("replay")
+@click.argument("log")
+@click.option("--policy", required=True, help="The policy that learns as it goes.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the generator that accepts rows.")
+@_set_option
+@_store_options
+@_json_option
+def replay_command(
+    log: str, policy: str, seed: int, settings: Sequence[str], store_url: str, data: Path, as_json: bool
+) -> None:
+    """Let a policy live through LOG, by accepting the rows that it would have produced."""
+    with _store(store_url, data) as store:
+        opened = read_log(log, store=store)
+        started = time.perf_counter()
+        report = replay(opened, policy=policy, params=_settings(settings), seed=seed)
+        body = report.to_json() | _speed(report.rounds, started)
+    _show(body, as_json=as_json, skip=("params",))
+
+
+@click.command("simulate")
+@click.argument("world")
+@click.option("--policy", required=True, help="The policy that plays.")
+@click.option("--rounds", type=click.IntRange(min=1), help="The first so many rounds of the world; all by default.")
+@click.option("--seeds", default="0", show_default=True, help="With commas between; each is one run.")
+@click.option(
+    "--worlds",
+    envvar="LANDIT_WORLDS",
+    type=click.Path(path_type=Path),
+    help="Folder with logistic.npz and polynomial.npz.",
+)
+@_set_option
+@_json_option
+def simulate_command(
+    world: str,
+    policy: str,
+    rounds: int | None,
+    seeds: str,
+    worlds: Path | None,
+    settings: Sequence[str],
+    as_json: bool,
+) -> None:
+    """Let a policy play WORLD: digits, logistic, polynomial, shift or file:WORLD.npz."""
+    place = find_world(world, folder=worlds)
+    arms = Arms(tuple(str(arm) for arm in range(place.arms)))
+    schema = Schema.numeric(place.contexts.shape[1])
+    params = _settings(settings)
+    numbers = _seeds(seeds)
+
+    def make(seed: int) -> Policy:
+        seeded = {"seed": seed} if any(known.name == "seed" for known in parameters(policy)) else {}
+        return policies.create(policy, schema=schema, arms=arms, **(seeded | params))
+
+    started = time.perf_counter()
+    try:
+        done = run_simulation(make, place, rounds=rounds, seeds=numbers)
+    except InvalidInput as error:
+        raise Invalid(f"The simulation cannot run: {error}.") from error
+    body = {
+        "world": world,
+        "policy": policy,
+        "params": params,
+        "rounds": done.rounds,
+        "mean_reward": done.mean_reward,
+        "last_quarter_mean_reward": done.last_quarter_mean_reward,
+        "seeds": [asdict(run) for run in done.runs],
+    }
+    _show(body | _speed(done.rounds * len(numbers), started), as_json=as_json, skip=("params", "seeds"))
+
+
+@click.command("export")
+@click.argument("key")
+@click.option("--to", "folder", required=True, type=click.Path(path_type=Path), help="A folder without Parquet files.")
+@_store_options
+@_json_option
+def export_command(key: str, folder: Path, store_url: str, data: Path, as_json: bool) -> None:
+    """Write every decision of experiment KEY, with its rewards, to Parquet."""
+    with _store(store_url, data) as store:
+        written = export(store(), key, folder)
+    _show(asdict(written), as_json=as_json)
+
+
+@click.command("import")
+@click.argument("key")
+@click.argument("log")
+@_store_options
+@_json_option
+def import_command(key: str, log: str, store_url: str, data: Path, as_json: bool) -> None:
+    """Keep LOG as the finished experiment KEY."""
+    secret = Secret.load(data, os.environ.get("LANDIT_SECRET"))
+    with _store(store_url, data) as store:
+        done = import_log(
+            read_log(log, store=store), key, store=store(), by="import", now=system_clock(), pseudonym=secret.pseudonym
+        )
+    _show(done.experiment.to_json() | {"rows": done.rows}, as_json=as_json, only=("key", "state", "rows"))
+
+
+COMMANDS = (evaluate_command, replay_command, simulate_command, export_command)
+"""The commands of the ``landit`` group; :func:`import_command` belongs to ``landit experiment``."""
+
+
+@contextmanager
+def _store(url: str, data: Path) -> Iterator[Callable[[], Store]]:
+    """A function that opens the store when it is first called: a log in a file needs none."""
+    opened: list[Store] = []
+
+    def open_once() -> Store:
+        if not opened:
+            opened.append(Store.open(url or f"sqlite:///{data / 'landit.db'}", clock=system_clock))
+        return opened[0]
+
+    try:
+        yield open_once
+    finally:
+        for store in opened:
+            store.close()
+
+
+def _settings(pairs: Sequence[str]) -> dict[str, float | int]:
+    settings: dict[str, float | int] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        try:
+            number = float(text)
+        except ValueError:
+            number = float("nan")
+        if not equals or not name or number != number:
+            raise Invalid(f"--set {pair!r} is not KEY=NUMBER.", hint="For instance --set alpha=0.25.")
+        settings[name] = number
+    return settings
+
+
+def _seeds(text: str) -> list[int]:
+    try:
+        seeds = [int(seed) for seed in text.split(",")]
+    except ValueError:
+        seeds = [-1]
+    if min(seeds) < 0:
+        raise Invalid(f"--seeds {text!r} is not a list of whole numbers.", hint="For instance --seeds 1,2,3.")
+    return seeds
+
+
+def _speed(rounds: int, started: float) -> dict[str, float]:
+    seconds = time.perf_counter() - started
+    return {"seconds": seconds, "rounds_per_second": rounds / seconds}
+
+
+def _print_json(body: dict[str, Any]) -> None:
+    click.echo(json.dumps(body, allow_nan=False))
+
+
+def _show(body: dict[str, Any], *, as_json: bool, skip: Sequence[str] = (), only: Sequence[str] = ()) -> None:
+    if as_json:
+        _print_json(body)
+        return
+    table = Table(show_header=False, box=None)
+    for name, value in body.items():
+        if name not in skip and (not only or name in only):
+            table.add_row(name.replace("_", " "), f"{value:.6g}" if isinstance(value, float) else str(value))
+    Console().print(table)
+
+
+def _print_report(report: EvaluationReport) -> None:
+    table = Table(title=f"{report.target} on {report.log}: {report.metric} a decision", title_justify="left")
+    for heading in ("estimator", "value", "95 % interval", "above logged", "95 % interval"):
+        table.add_column(heading, justify="left" if heading == "estimator" else "right", no_wrap=True)
+    table.add_row("logged", f"{report.logged.value:.4g}", _interval(report.logged))
+    for one in report.estimates:
+        difference = f"{one.difference.value:+.4g}"
+        table.add_row(
+            one.estimator, f"{one.estimate.value:.4g}", _interval(one.estimate), difference, _interval(one.difference)
+        )
+    console = Console()
+    console.print(table)
+    weights = "" if report.max_weight is None else f", greatest weight {report.max_weight:.4g}"
+    effective = "unknown" if report.effective_sample_size is None else f"{report.effective_sample_size:.1f}"
+    console.print(f"{report.rows} rows, effective {effective}{weights}")
+    for refusal in report.refused:
+        console.print(f"refused: {refusal.reason}")
+    for warning in report.warnings:
+        console.print(f"note: {warning}")
+
+
+def _interval(estimate: Estimate) -> str:
+    return f"{estimate.low:.4g} … {estimate.high:.4g}"
