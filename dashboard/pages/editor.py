@@ -1,0 +1,188 @@
+"""Create and edit an experiment. The form keeps what was typed until it can be saved; the store decides what may be."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from bandit.features import AttributeType
+from dashboard import auth
+from dashboard.auth import allow
+from dashboard.extension import store
+from dashboard.pages import policies
+from dashboard.pages.form import WINDOW_UNITS, AttributeFields, ExperimentForm, FormInvalid, VariantFields
+from experiments.access import UserRole
+from experiments.definition import parse, warnings
+from experiments.errors import Conflict, Invalid
+from experiments.model import Definition, Experiment, MetricKind, State, UnitKind
+
+pages = Blueprint("editor", __name__, url_prefix="/experiments")
+
+
+@pages.get("/new")
+@allow(UserRole.EDITOR)
+def new() -> ResponseReturnValue:
+    """Show the form of a new experiment."""
+    return _page(ExperimentForm.empty())
+
+
+@pages.post("/new")
+@allow(UserRole.EDITOR)
+def create() -> ResponseReturnValue:
+    """Create the experiment as a draft, or show what is not right yet."""
+    form = ExperimentForm.read(request.form)
+    if _rows_changed(form):
+        return _page(form)
+    try:
+        experiment = store().create_experiment(parse(form.body()), by=auth.caller())
+    except (Invalid, Conflict) as error:
+        return _page(form, error=error)
+    return _saved(experiment, "The experiment is a draft: look it over, then start it.")
+
+
+@pages.get("/<key>/edit")
+@allow(UserRole.EDITOR)
+def edit(key: str) -> ResponseReturnValue:
+    """Show the form of an experiment as it is."""
+    experiment = store().experiment(key)
+    return _page(ExperimentForm.of(msgspec.to_builtins(experiment.definition)), experiment)
+
+
+@pages.post("/<key>/edit")
+@allow(UserRole.EDITOR)
+def save(key: str) -> ResponseReturnValue:
+    """Save a changed experiment on top of the version that the form was made from."""
+    experiment = store().experiment(key)
+    form = ExperimentForm.read({**request.form.to_dict(), "key": key})
+    if _rows_changed(form):
+        return _page(form, experiment)
+    try:
+        definition = parse(form.body())
+        changed = _changed_content(experiment, definition)
+        if request.form.get("action") == "save-as-new":
+            definition = as_new_variants(experiment.definition, definition, changed)
+        elif changed and request.form.get("action") != "save-in-place":
+            return _page(form, experiment, changed=changed)
+        saved = store().save_experiment(definition, based_on=_based_on(experiment), by=auth.caller())
+    except Conflict as error:
+        return _stale(form, experiment, error)
+    except Invalid as error:
+        return _page(form, experiment, error=error)
+    return _saved(saved, f"Saved as version {saved.version}.")
+
+
+def as_new_variants(old: Definition, new: Definition, changed: list[str]) -> Definition:
+    """Keep the variants ``changed`` as they were, switched off, and add what they became under fresh keys."""
+    before = {variant.key: variant for variant in old.variants}
+    taken = {variant.key for variant in new.variants}
+    kept, added = [], []
+    for variant in new.variants:
+        if variant.key not in changed:
+            kept.append(variant)
+            continue
+        fresh = _fresh_key(variant.key, taken)
+        taken.add(fresh)
+        kept.append(msgspec.structs.replace(before[variant.key], enabled=False, control=False))
+        added.append(msgspec.structs.replace(variant, key=fresh, name=variant.name or before[variant.key].name))
+    return msgspec.structs.replace(new, variants=(*kept, *added))
+
+
+def field_of(message: str, policy: str) -> str | None:
+    """Return the HTML name of the field that a message of ``definition.parse`` begins with, if one is behind it.
+
+    >>> field_of("variants[1].key: must match", "fixed"), field_of("metrics[0].window_seconds: must be", "fixed")
+    ('variants-1-key', 'metric_window')
+    """
+    path = message.partition(":")[0].strip()
+    if found := re.match(r"(variants|context)\[(\d+)\]\.(\w+)", path):
+        return "-".join(found.groups())
+    if found := re.match(r"metrics\[0\]\.(\w+)", path):
+        return f"metric_{found[1].removesuffix('_seconds')}"
+    if found := re.match(r"policy\.params\.(\w+)", path):
+        return f"param-{policy}.{found[1]}"
+    head = re.split(r"[.\[]", path)[0]
+    return head if head in {"key", "name", "hypothesis", "traffic", "audience", "starts_at", "ends_at"} else None
+
+
+def _page(
+    form: ExperimentForm,
+    experiment: Experiment | None = None,
+    *,
+    error: Invalid | Conflict | None = None,
+    changed: list[str] | None = None,
+    stale: Experiment | None = None,
+) -> ResponseReturnValue:
+    problems = dict(error.problems) if isinstance(error, FormInvalid) else {}
+    where = field_of(error.message, form.policy) if error else None
+    if error and where:
+        problems[where] = error.message
+    page = render_template(
+        "experiments/edit.html",
+        form=form,
+        experiment=experiment,
+        error=error,
+        problems=problems,
+        changed=changed or [],
+        stale=stale,
+        started=experiment is not None and experiment.state is not State.DRAFT,
+        based_on=stale.version if stale else request.form.get("based_on") or (experiment and experiment.version),
+        policies=policies.cards(),
+        kinds=list(MetricKind),
+        units=list(UnitKind),
+        types=list(AttributeType),
+        window_units=list(WINDOW_UNITS),
+        blank_variant=VariantFields(),
+        blank_attribute=AttributeFields(),
+    )
+    return make_response(page, error.status if error else 409 if changed else 200)
+
+
+def _saved(experiment: Experiment, said: str) -> ResponseReturnValue:
+    flash(said, "good")
+    for warning in warnings(experiment.definition):
+        flash(warning, "warning")
+    return redirect(url_for("results.page", key=experiment.key))
+
+
+def _stale(form: ExperimentForm, experiment: Experiment, error: Conflict) -> ResponseReturnValue:
+    """Explain that somebody saved in between, and keep what was typed."""
+    now = store().experiment(experiment.key)
+    return _page(form, now, error=error, stale=now if now.version != _based_on(experiment) else None)
+
+
+def _based_on(experiment: Experiment) -> int:
+    text = request.form.get("based_on", "")
+    return int(text) if text.isdecimal() and len(text) < 10 else experiment.version
+
+
+def _changed_content(experiment: Experiment, new: Definition) -> list[str]:
+    """Return the variants whose content differs from what visitors of a started experiment have been seeing."""
+    if experiment.state not in {State.RUNNING, State.PAUSED}:
+        return []
+    before = {variant.key: variant.content for variant in experiment.definition.variants}
+    return [v.key for v in new.variants if v.key in before and before[v.key] != v.content]
+
+
+def _fresh_key(key: str, taken: set[str]) -> str:
+    stem = re.sub(r"-\d+$", "", key)[:58]
+    return next(name for number in range(2, 10_000) if (name := f"{stem}-{number}") not in taken)
+
+
+def _rows_changed(form: ExperimentForm) -> bool:
+    """Add or remove a row where the button of one was pressed (scripts do it in the browser)."""
+    action, _, number = request.form.get("action", "").rpartition("-")
+    row = int(number) if number.isdecimal() and len(number) < 6 else -1
+    if action == "add" and number == "variant":
+        form.variants.append(VariantFields())
+    elif action == "add" and number == "attribute":
+        form.context.append(AttributeFields())
+    elif action == "remove-variant" and 0 <= row < len(form.variants):
+        del form.variants[row]
+    elif action == "remove-attribute" and 0 <= row < len(form.context):
+        del form.context[row]
+    else:
+        return False
+    return True

@@ -1,0 +1,358 @@
+"""The editor's form: what a person typed, kept as typed, and its way to and from the JSON of an experiment.
+
+A field that does not parse is reported under its HTML name, and everything else that was typed is still there when the
+page comes back. What a definition may be is not decided here but in :mod:`experiments.definition`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar
+
+from experiments.errors import Invalid
+
+USUAL_CONTENT = ("headline", "text", "image", "button")
+"""Keys of a variant's content that have their own field; all others are in its JSON."""
+WINDOW_UNITS = {"days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
+
+Row = TypeVar("Row", "VariantFields", "AttributeFields")
+
+
+class FormInvalid(Invalid):
+    """Fields of the form do not parse; ``problems`` says which and why, by HTML name."""
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        count = len(problems)
+        super().__init__(f"{count} field{'s' if count > 1 else ''} need{'' if count > 1 else 's'} another look.")
+        self.problems = dict(problems)
+
+
+@dataclass
+class VariantFields:
+    """One variant as typed."""
+
+    key: str = ""
+    name: str = ""
+    headline: str = ""
+    text: str = ""
+    image: str = ""
+    button: str = ""
+    content: str = ""
+    attributes: str = ""
+    weight: str = "1"
+    control: bool = False
+    enabled: bool = True
+
+    @classmethod
+    def of(cls, variant: Mapping[str, Any]) -> VariantFields:
+        """Spread a variant's JSON over the fields."""
+        content = dict(variant.get("content", {}))
+        usual = {name: content.pop(name) for name in USUAL_CONTENT if isinstance(content.get(name), str)}
+        return cls(
+            key=variant["key"],
+            name=variant.get("name", ""),
+            content=_pretty(content),
+            attributes=_pretty(variant.get("attributes", {})),
+            weight=_number(variant.get("weight", 1.0)),
+            control=variant.get("control", False),
+            enabled=variant.get("enabled", True),
+            **usual,
+        )
+
+
+@dataclass
+class AttributeFields:
+    """One context attribute as typed."""
+
+    name: str = ""
+    type: str = "category"
+    values: str = ""
+    period: str = ""
+    center: str = ""
+    scale: str = ""
+    always_known: str = ""
+    """Not shown; kept so that saving changes nothing that was not touched."""
+
+    @classmethod
+    def of(cls, attribute: Mapping[str, Any]) -> AttributeFields:
+        """Spread an attribute's JSON over the fields."""
+        values = list(attribute.get("values", ()))
+        plain = all("," not in value and value == value.strip() and not value.startswith("[") for value in values)
+        return cls(
+            name=attribute["name"],
+            type=attribute["type"],
+            values=", ".join(values) if plain else json.dumps(values, ensure_ascii=False),
+            period=_number(attribute.get("period")),
+            center=_number(attribute.get("center") or None),
+            scale=_number(None if attribute.get("scale") == 1 else attribute.get("scale")),
+            always_known="yes" if attribute.get("always_known") else "",
+        )
+
+
+@dataclass
+class ExperimentForm:
+    """A whole experiment as typed; numbers are text until :meth:`body`."""
+
+    key: str = ""
+    name: str = ""
+    hypothesis: str = ""
+    unit: str = "visitor"
+    traffic: str = "100"
+    audience: str = ""
+    metric_key: str = "conversion"
+    metric_kind: str = "conversion"
+    metric_window: str = "30"
+    metric_window_unit: str = "minutes"
+    metric_default: str = "0"
+    metric_min: str = "0"
+    metric_max: str = ""
+    metric_cap: str = ""
+    policy: str = "thompson"
+    exploration: str = "20"
+    starts_at: str = ""
+    ends_at: str = ""
+    tags: str = ""
+    params: dict[str, str] = field(default_factory=dict)
+    """Typed parameters by ``POLICY.NAME``, of every policy that the form showed."""
+    variants: list[VariantFields] = field(default_factory=list)
+    context: list[AttributeFields] = field(default_factory=list)
+
+    @classmethod
+    def empty(cls) -> ExperimentForm:
+        """Return the form of a new experiment: two variants, the first the control."""
+        return cls(variants=[VariantFields(key="a", name="Today's page", control=True), VariantFields(key="b")])
+
+    @classmethod
+    def of(cls, definition: Mapping[str, Any]) -> ExperimentForm:
+        """Spread the JSON of an experiment over the fields."""
+        metric, policy = definition["metrics"][0], definition["policy"]
+        unit, size = next(item for item in WINDOW_UNITS.items() if metric["window_seconds"] % item[1] == 0)
+        exploration = definition.get("exploration")
+        return cls(
+            **{name: definition[name] for name in ("key", "name", "hypothesis", "unit")},
+            traffic=_percent(definition["traffic"]),
+            audience=_pretty(definition.get("audience") or {}),
+            metric_key=metric["key"],
+            metric_kind=metric["kind"],
+            metric_window=_number(metric["window_seconds"] // size),
+            metric_window_unit=unit,
+            **{f"metric_{name}": _number(metric[name]) for name in ("default", "min", "max", "cap")},
+            policy=policy["name"],
+            params={f"{policy['name']}.{name}": _parameter(value) for name, value in policy["params"].items()},
+            exploration=_percent(0.2 if exploration is None else exploration),
+            starts_at=_local_time(definition.get("starts_at")),
+            ends_at=_local_time(definition.get("ends_at")),
+            tags=", ".join(definition["tags"]),
+            variants=[VariantFields.of(variant) for variant in definition["variants"]],
+            context=[AttributeFields.of(attribute) for attribute in definition["context"]],
+        )
+
+    @classmethod
+    def read(cls, typed: Mapping[str, str]) -> ExperimentForm:
+        """Read what a browser sent; missing fields are empty, unknown ones ignored."""
+        plain = {item.name: typed.get(item.name, "") for item in fields(cls) if item.type == "str"}
+        params = {name.removeprefix("param-"): typed[name].strip() for name in typed if name.startswith("param-")}
+        form = cls(
+            **plain,
+            params=params,
+            variants=list(_rows(typed, "variants", VariantFields)),
+            context=list(_rows(typed, "context", AttributeFields)),
+        )
+        for index, row in enumerate(form.variants):
+            row.control = typed.get("control") == str(index)
+        return form
+
+    def body(self) -> dict[str, Any]:
+        """Return the JSON of the experiment; FormInvalid where fields do not parse."""
+        reader = _Reader()
+        body = {
+            "key": self.key.strip(),
+            "name": self.name.strip(),
+            "hypothesis": self.hypothesis.strip(),
+            "unit": self.unit,
+            "traffic": reader.share("traffic", self.traffic),
+            "variants": [_variant(reader, f"variants-{i}", row) for i, row in enumerate(self.variants)],
+            "context": [_attribute(reader, f"context-{i}", row) for i, row in enumerate(self.context)],
+            "audience": reader.mapping("audience", self.audience) or None,
+            "metrics": [self._metric(reader)],
+            "policy": {"name": self.policy, "params": self._params(reader)},
+            "exploration": reader.share("exploration", self.exploration),
+            "starts_at": _iso(self.starts_at),
+            "ends_at": _iso(self.ends_at),
+            "tags": _listed(self.tags),
+        }
+        if reader.problems:
+            raise FormInvalid(reader.problems)
+        return body
+
+    def _metric(self, reader: _Reader) -> dict[str, Any]:
+        window = reader.number("metric_window", self.metric_window, needed=True) or 0
+        metric = {
+            "key": self.metric_key.strip(),
+            "kind": self.metric_kind,
+            "role": "objective",
+            "window_seconds": round(window * WINDOW_UNITS.get(self.metric_window_unit, 1)),
+        }
+        if self.metric_kind == "conversion":
+            return metric | {"default": 0, "min": 0, "max": 1, "cap": None}
+        for name in ("default", "min"):
+            metric[name] = reader.number(f"metric_{name}", getattr(self, f"metric_{name}")) or 0
+        for name in ("max", "cap"):
+            metric[name] = reader.number(f"metric_{name}", getattr(self, f"metric_{name}"))
+        return metric
+
+    def _params(self, reader: _Reader) -> dict[str, Any]:
+        mine = {name: text for name, text in self.params.items() if name.startswith(f"{self.policy}.") and text}
+        return {name.split(".", 1)[1]: reader.parameter(f"param-{name}", text) for name, text in mine.items()}
+
+
+class _Reader:
+    """Turns text into values and remembers, by field, what did not turn."""
+
+    def __init__(self) -> None:
+        self.problems: dict[str, str] = {}
+
+    def number(self, name: str, text: str, *, needed: bool = False) -> int | float | None:
+        text = text.strip()
+        if not text:
+            if needed:
+                self.problems[name] = "A number is needed here."
+            return None
+        value = self._try(name, _finite, text, f"{text[:40]!r} is not a number.")
+        return value if value is None or value != int(value) else int(value)
+
+    def share(self, name: str, text: str) -> float | None:
+        """Read a percentage."""
+        value = self.number(name, text, needed=True)
+        if value is not None and not 0 <= value <= 100:
+            self.problems[name] = f"{text} is not from 0 to 100 percent."
+        return None if value is None else round(value / 100, 12)
+
+    def mapping(self, name: str, text: str) -> dict[str, Any]:
+        """Read a JSON object; empty text is an empty one."""
+        if not text.strip():
+            return {}
+        try:
+            value = json.loads(text, parse_constant=_no_constant)
+        except json.JSONDecodeError as error:
+            self.problems[name] = f"This is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
+        except (ValueError, RecursionError) as error:
+            self.problems[name] = f"This is not JSON: {error}"
+        else:
+            if isinstance(value, dict):
+                return value
+            self.problems[name] = 'This is JSON, but not an object: it must look like {"name": "value"}.'
+        return {}
+
+    def values(self, name: str, text: str) -> list[str]:
+        """Read values between commas, or a JSON list where values hold commas themselves."""
+        if not text.strip().startswith("["):
+            return _listed(text)
+        value = self._try(name, json.loads, text, "This begins like a JSON list but is none.")
+        return [str(item) for item in value or ()]
+
+    def parameter(self, name: str, text: str) -> Any:
+        """Read a policy's parameter: true, false or a number, else the text itself."""
+        if text in {"true", "false"}:
+            return text == "true"
+        try:
+            value = _finite(text)
+        except ValueError:
+            return text
+        return int(value) if value == int(value) else value
+
+    def _try(self, name: str, parse: Callable[[str], Any], text: str, message: str) -> Any:
+        try:
+            return parse(text)
+        except (ValueError, RecursionError):
+            self.problems[name] = message
+            return None
+
+
+def _variant(reader: _Reader, prefix: str, row: VariantFields) -> dict[str, Any]:
+    content = reader.mapping(f"{prefix}-content", row.content)
+    for name in USUAL_CONTENT:
+        typed = getattr(row, name).strip()
+        if typed and name in content:
+            reader.problems[f"{prefix}-content"] = f"{name!r} is in the JSON and in its own field: keep one."
+        elif typed:
+            content[name] = typed
+    return {
+        "key": row.key.strip(),
+        "name": row.name.strip(),
+        "content": content,
+        "attributes": reader.mapping(f"{prefix}-attributes", row.attributes),
+        "control": row.control,
+        "enabled": row.enabled,
+        "weight": reader.number(f"{prefix}-weight", row.weight, needed=True),
+    }
+
+
+def _attribute(reader: _Reader, prefix: str, row: AttributeFields) -> dict[str, Any]:
+    attribute: dict[str, Any] = {"name": row.name.strip(), "type": row.type}
+    if row.always_known:
+        attribute["always_known"] = True
+    if row.type in {"category", "tags"}:
+        attribute["values"] = reader.values(f"{prefix}-values", row.values)
+    wanted = {"cyclic": ("period",), "number": ("center", "scale")}.get(row.type, ())
+    for name in wanted:
+        value = reader.number(f"{prefix}-{name}", getattr(row, name))
+        if value is not None:
+            attribute[name] = value
+    return attribute
+
+
+def _rows(typed: Mapping[str, str], prefix: str, kind: type[Row]) -> Iterator[Row]:
+    """Yield the rows ``prefix-0-...``, ``prefix-7-...`` in the order of their numbers; gaps are rows that were removed."""
+    numbers = {name.split("-")[1] for name in typed if name.startswith(f"{prefix}-") and name.count("-") >= 2}
+    for number in sorted((item for item in numbers if item.isdecimal()), key=int):
+        values: dict[str, Any] = {
+            item.name: typed.get(f"{prefix}-{number}-{item.name}", "") for item in fields(kind) if item.type == "str"
+        }
+        if kind is VariantFields:
+            values["enabled"] = f"{prefix}-{number}-enabled" in typed
+        yield kind(**values)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if value - value != 0:
+        raise ValueError(f"{text} is not finite")
+    return value
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _listed(text: str) -> list[str]:
+    return [item.strip() for item in text.split(",") if item.strip()]
+
+
+def _pretty(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) if value else ""
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else repr(int(value) if value == int(value) else value)
+
+
+def _percent(share: float) -> str:
+    return _number(round(share * 100, 10))
+
+
+def _parameter(value: Any) -> str:
+    return json.dumps(value) if isinstance(value, bool) else str(value)
+
+
+def _local_time(iso: str | None) -> str:
+    return "" if iso is None else iso.removesuffix("Z")
+
+
+def _iso(local: str) -> str | None:
+    text = local.strip()
+    if not text:
+        return None
+    return f"{text}:00Z" if text.count(":") == 1 else f"{text}Z"

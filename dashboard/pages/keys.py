@@ -1,0 +1,76 @@
+"""Keys of the HTTP API: made, shown once, revoked."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from dashboard import auth, passwords
+from dashboard.auth import allow
+from dashboard.extension import store
+from experiments.access import Scope, UserRole
+from experiments.errors import Conflict, Invalid
+
+pages = Blueprint("keys", __name__, url_prefix="/keys")
+
+LONGEST_NAME = 100
+
+
+@pages.get("")
+@allow(UserRole.ADMIN)
+def listing() -> ResponseReturnValue:
+    """List all keys, revoked ones last."""
+    return _page()
+
+
+@pages.post("")
+@allow(UserRole.ADMIN)
+def create() -> ResponseReturnValue:
+    """Make a key and show it, now and never again."""
+    name = request.form.get("name", "").strip()
+    try:
+        scope = _scope(request.form.get("scope", ""))
+        if not 1 <= len(name) <= LONGEST_NAME:
+            raise Invalid(f"A name has 1 to {LONGEST_NAME} characters, found {len(name)}.")
+        key = f"landit_{scope}_{passwords.new_token()}"
+        store().add_key(
+            name, scope=scope, sha256=passwords.token_digest(key), origins=_origins(request.form.get("origins", ""))
+        )
+    except (Invalid, Conflict) as error:
+        return make_response(_page(problem=error.message, hint=error.hint), error.status)
+    store().audit(auth.caller(), "key.create", name, {"scope": scope.value})
+    return _page(made=key, made_name=name)
+
+
+@pages.post("/revoke")
+@allow(UserRole.ADMIN)
+def revoke() -> ResponseReturnValue:
+    """Refuse a key from now on."""
+    name = request.form.get("name", "")
+    store().revoke_key(name)
+    store().audit(auth.caller(), "key.revoke", name, {})
+    flash(f"The key '{name}' is revoked; the servers refuse it within two seconds.", "good")
+    return redirect(url_for("keys.listing"))
+
+
+def _page(**extra: object) -> str:
+    keys = sorted(store().keys(), key=lambda key: (key.revoked is not None, key.name))
+    return render_template("keys.html", keys=keys, scopes=list(Scope), form=request.form, **extra)
+
+
+def _scope(text: str) -> Scope:
+    try:
+        return Scope(text)
+    except ValueError:
+        raise Invalid(f"scope must be one of {', '.join(Scope)}, found {text[:40]!r}.") from None
+
+
+def _origins(text: str) -> list[str]:
+    origins = text.replace(",", " ").split()
+    for origin in origins:
+        parts = urlsplit(origin)
+        if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path or parts.query:
+            raise Invalid(f"An origin looks like https://www.example.com, found {origin[:80]!r}.")
+    return origins

@@ -1,0 +1,52 @@
+// The results page keeps itself up to date: it fetches the parts that change, puts them in place, redraws the charts.
+const live = document.getElementById("live");
+const stale = document.getElementById("stale");
+const themes = JSON.parse(document.getElementById("themes").textContent);
+const dark = window.matchMedia("(prefers-color-scheme: dark)");
+const config = { displayModeBar: false, responsive: true };
+
+function draw() {
+  const figures = JSON.parse(live.querySelector(".figures-data").textContent);
+  for (const chart of document.querySelectorAll("[data-chart]")) {
+    const figure = figures[chart.dataset.chart];
+    const layout = { ...figure.layout, template: themes[dark.matches ? "dark" : "light"] };
+    window.Plotly.react(chart, figure.data, layout, config);
+  }
+}
+
+async function refresh() {
+  const answer = await fetch(live.dataset.live, { credentials: "same-origin", redirect: "manual" });
+  if (answer.type === "opaqueredirect" || answer.status === 401) {
+    say("You were signed out. Reload the page to sign in again.");
+    return false;
+  }
+  if (!answer.ok) throw new Error(`status ${answer.status}`);
+  const html = await answer.text();
+  const focused = document.activeElement?.getAttribute("aria-label");
+  live.innerHTML = html;
+  if (focused) live.querySelector(`[aria-label="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+  draw();
+  stale.hidden = true;
+  return true;
+}
+
+function say(text) {
+  stale.textContent = text;
+  stale.hidden = false;
+}
+
+async function keepFresh(seconds) {
+  for (let going = true; going;) {
+    await new Promise((resolve) => { setTimeout(resolve, seconds * 1000); });
+    if (document.hidden) continue;
+    try {
+      going = await refresh();
+    } catch {
+      say("The server does not answer; these numbers may be old. Trying again.");
+    }
+  }
+}
+
+draw();
+dark.addEventListener("change", draw);
+if (live.dataset.every) keepFresh(Number(live.dataset.every));
