@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar, cast
 
 import psycopg
-from sqlalchemy import Connection, Table, insert
+from sqlalchemy import Column, Connection, Table, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
@@ -29,18 +29,30 @@ def insert_rows(connection: Connection, table: type[Base], rows: Sequence[Mappin
 
 
 def add_rows(connection: Connection, table: type[Base], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Add each row's numbers to the row of the same key, or begin one.
+    """Add each row's numbers to the row of the same key, or begin one."""
+    _upsert(connection, table, rows, lambda old, new: old + new)
 
-    The rows are taken in the order of their keys, so that two writers never wait for each other in a circle.
-    """
+
+def put_rows(connection: Connection, table: type[Base], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Put each row in the place of the one of the same key, if there is one."""
+    _upsert(connection, table, rows, lambda _, new: new)
+
+
+def _upsert(
+    connection: Connection,
+    table: type[Base],
+    rows: Iterable[Mapping[str, Any]],
+    merge: Callable[[Column[Any], Any], Any],
+) -> None:
+    """Insert or change, in the order of the keys: then two writers never wait for each other in a circle."""
     target = cast(Table, table.__table__)
     keys = [column.name for column in target.primary_key]
     ordered = sorted(rows, key=lambda row: [row[key] for key in keys])
     if not ordered:
         return
     statement: Any = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(target)
-    sums = {c.name: c + statement.excluded[c.name] for c in target.columns if c.name not in keys}
-    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=sums), ordered)
+    changes = {c.name: merge(c, statement.excluded[c.name]) for c in target.columns if c.name not in keys}
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changes), ordered)
 
 
 def chunks(values: Iterable[T], size: int = IN_LIMIT) -> Iterator[list[T]]:

@@ -8,13 +8,14 @@ from experiments.model import Micros
 from experiments.store.access import Access
 from experiments.store.engine import Database
 from experiments.store.experiments import Experiments
+from experiments.store.leadership import Leadership
 from experiments.store.learning import Learning
 from experiments.store.reading import Reading
 from experiments.store.schema import check
 from experiments.store.shipping import Shipping
 
 
-class Store(Experiments, Shipping, Learning, Reading, Access):
+class Store(Experiments, Shipping, Leadership, Learning, Reading, Access):
     """Everything that is kept.
 
     Every method is one transaction: it happens whole or not at all. What cannot be done raises one of

@@ -1,0 +1,91 @@
+"""Fold: the rewards of one analysis row become one number a metric (SEMANTICS §4)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from experiments.model import Metric, MetricKind, Micros
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A reward that may count for a row."""
+
+    id: int
+    """Rises in the order of shipping."""
+    decision: str
+    """The decision that it is attached to: of repeats, the first."""
+    metric: str
+    key: str
+    value: float
+    time: Micros
+    late: bool
+    """It was shipped after the row was numbered."""
+    by_unit: bool = False
+    """It names the unit: the decision was found for it."""
+    duplicates: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """What the claims of a row come to."""
+
+    outcomes: dict[str, float]
+    counted: frozenset[int]
+    """Ids of the rewards in it."""
+    late: int
+
+
+def fold(metrics: Sequence[Metric], claims: Iterable[Claim], *, time: Micros, until: Micros | None) -> Folded:
+    """Fold the claims of one row, in whatever order they come.
+
+    Parameters
+    ----------
+    metrics
+        The experiment's metrics, each with its window, default and cap.
+    claims
+        Rewards attached to the row.
+    time
+        When the row's decision was made.
+    until
+        The unit's next decision, where that ends the window.
+    """
+    distinct = _distinct(claims)
+    outcomes: dict[str, float] = {}
+    counted: set[int] = set()
+    for metric in metrics:
+        end = window_end(metric, time=time, until=until)
+        within = [claim for claim in distinct if claim.metric == metric.key and claim.time < end and not claim.late]
+        outcomes[metric.key] = _value(metric, within)
+        counted.update(claim.id for claim in within)
+    return Folded(outcomes, frozenset(counted), len(distinct) - len(counted))
+
+
+def window_end(metric: Metric, *, time: Micros, until: Micros | None) -> Micros:
+    """When a reward of that metric comes too late; the window is half open."""
+    end = time + metric.window
+    return end if until is None else min(end, until)
+
+
+def _distinct(claims: Iterable[Claim]) -> list[Claim]:
+    """The first shipped of each (decision, metric, key)."""
+    first: Mapping[tuple[str, str, str], Claim] = {
+        (claim.decision, claim.metric, claim.key): claim
+        for claim in sorted(claims, key=lambda claim: claim.id, reverse=True)
+    }
+    return list(first.values())
+
+
+def _value(metric: Metric, claims: Sequence[Claim]) -> float:
+    if not claims:
+        return metric.default
+    match metric.kind:
+        case MetricKind.CONVERSION:
+            return float(any(claim.value != 0 for claim in claims))
+        case MetricKind.SCORE:
+            return max(claims, key=lambda claim: (claim.time, claim.id)).value
+        case MetricKind.COUNT | MetricKind.REVENUE:
+            total = math.fsum(claim.value for claim in claims)  # exact, so the order does not matter
+            return total if metric.cap is None else min(total, metric.cap)
