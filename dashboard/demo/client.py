@@ -13,8 +13,8 @@ from experiments.errors import LanditError
 TIMEOUT_SECONDS = 10.0
 
 
-class Refused(LanditError):
-    """The server answered with an error; the message holds its status and body."""
+class RequestError(LanditError):
+    """The server answered with an error; the message holds its status and body, ``code`` is ``http_STATUS``."""
 
 
 class Client:
@@ -42,7 +42,7 @@ class Client:
 
         Raises
         ------
-        Refused
+        RequestError
             The answer is not a success.
         OSError
             There is no answer.
@@ -55,6 +55,9 @@ class Client:
             self._connection.close()
             raise ConnectionError(f"no answer from {path}: {error!r}") from error
         if not 200 <= response.status < 300:
-            raise Refused(f"{path} answered {response.status}: {text[:300].decode(errors='replace')}")
+            raise RequestError(
+                f"{path} answered {response.status}: {text[:300].decode(errors='replace')}",
+                code=f"http_{response.status}",
+            )
         answer: dict[str, Any] = json.loads(text)
         return answer

@@ -30,7 +30,7 @@ def rows(store: Store) -> Callable[[Experiment], dict[str, LoggedDecision]]:
 
 
 def test_every_decision_is_stored_once_as_it_was_answered(run, experiment, rows, secret: Secret) -> None:
-    """Each acknowledged decision is in the store exactly once, with the propensity answered and the vector behind it."""
+    """Each acknowledged decision is in the store exactly once, with its propensity and whole distribution."""
     stored = rows(experiment)
     acknowledged = {verify(visit.answer["decision"], secret).decision: visit for visit in run.visits[experiment.key]}
     assert stored.keys() == acknowledged.keys()
@@ -96,7 +96,7 @@ def test_thompson_sends_most_traffic_to_the_best(run) -> None:
 
 
 def test_contextual_bandit_beats_the_best_single_variant(run) -> None:
-    """By the world's true rates, choosing by context earned more than the one best page would have, learning included."""
+    """By the true rates, choosing by context earned more than the best single page would have, learning included."""
     world = next(scenario.world for scenario in run.worlds if scenario.key == "personal")
     earned = world.expected([(visit.answer["variant"], visit.context) for visit in run.visits["personal"]])
     assert earned > world.best_single()[1]
