@@ -47,7 +47,16 @@ def from_json(text: str) -> Any:
     return msgspec.json.decode(text)
 
 
+def is_hex(value: str) -> bool:
+    """Say whether these are the 32 lower-case hex digits of an id.
+
+    >>> is_hex("0" * 32), is_hex("0" * 31)
+    (True, False)
+    """
+    return _HEX.match(value) is not None
+
+
 def require_hex(name: str, value: str | None) -> None:
     """Raise ``Invalid`` unless the value is missing or 32 lower-case hex digits."""
-    if value is not None and _HEX.match(value) is None:
+    if value is not None and not is_hex(value):
         raise Invalid(f"{name}: must be 32 hex digits, found {value!r}.")

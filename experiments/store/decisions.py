@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -70,6 +70,17 @@ def check(experiment_id: int, shape: Shape, records: Sequence[DecisionRecord]) -
     Invalid
         An id, a reason, a variant or a distribution is not what the version allows.
     """
+    try:
+        vectors = [_VECTOR.decode(record.distribution) for record in records]
+        matrix = np.array(vectors, dtype=np.float64).reshape(len(records), len(shape.variants))
+    except (msgspec.DecodeError, ValueError):
+        raise Invalid(f"distribution: must be {len(shape.variants)} numbers.") from None
+    return check_matrix(Arrived(experiment_id, shape, records, matrix))
+
+
+def check_matrix(arrived: Arrived) -> Arrived:
+    """Check everything of decisions whose distributions are decoded already (``Invalid``)."""
+    shape, records, matrix = arrived.shape, arrived.records, arrived.distributions
     for record in records:
         require_hex("id", record.id)
         require_hex("unit", record.unit)
@@ -77,17 +88,12 @@ def check(experiment_id: int, shape: Shape, records: Sequence[DecisionRecord]) -
             raise Invalid(f"reason: must be one of {', '.join(sorted(LOGGED))}, found {record.reason!r}.")
         if record.variant not in shape.positions:
             raise Invalid(f"variant: must be one of {', '.join(shape.variants)}, found {record.variant!r}.")
-    try:
-        vectors = [_VECTOR.decode(record.distribution) for record in records]
-        matrix = np.array(vectors, dtype=np.float64).reshape(len(records), len(shape.variants))
-    except (msgspec.DecodeError, ValueError):
-        raise Invalid(f"distribution: must be {len(shape.variants)} numbers.") from None
     chosen = matrix[np.arange(len(records)), [shape.positions[record.variant] for record in records]]
     if not (np.isfinite(matrix) & (matrix >= 0)).all() or (abs(matrix.sum(axis=1) - 1) > _SUM_TOLERANCE).any():
         raise Invalid("distribution: must be probabilities that sum to one.")
     if (chosen != [record.probability for record in records]).any() or (chosen <= 0).any():
         raise Invalid("probability: must be the chosen variant's entry of the distribution, and positive.")
-    return Arrived(experiment_id, shape, records, matrix)
+    return arrived
 
 
 def _unknown(connection: Connection, experiment_id: int, records: Iterable[DecisionRecord]) -> list[DecisionRecord]:
@@ -123,7 +129,7 @@ def _repeats(connection: Connection, experiment_id: int, records: Sequence[Decis
 
 
 def _insert(connection: Connection, arrived: Arrived, repeats: dict[str, str]) -> None:
-    insert_rows(connection, Decisions, _rows(arrived, repeats))
+    insert_rows(connection, Decisions, decision_rows(arrived, repeats))
     counted = np.array([r.reason in COUNTED and r.id not in repeats for r in arrived.records], dtype=np.bool_)
     entering = [record for record, counts in zip(arrived.records, counted, strict=True) if counts]
     if arrived.shape.unit is UnitKind.VISITOR:
@@ -136,7 +142,8 @@ def _insert(connection: Connection, arrived: Arrived, repeats: dict[str, str]) -
     add_traffic(connection, arrived, counted)
 
 
-def _rows(arrived: Arrived, repeats: dict[str, str]) -> list[dict[str, Any]]:
+def decision_rows(arrived: Arrived, repeats: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Write decisions as rows of the log; ``repeats`` names the first decision of each that repeats one."""
     shape = arrived.shape
     return [
         {

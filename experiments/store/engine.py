@@ -33,6 +33,7 @@ BUSY_TIMEOUT_MS = 5_000
 INTEGRITY = "integrity"
 """The code of a ``Conflict`` that the database found: a unique key or a reference was violated."""
 _WRITE = "landit_write"
+_NOT_A_STORE = ("does not exist", "unable to open", "not a database", "authentication failed", "resolve host")
 _DRIVERS = {
     "sqlite": "sqlite",
     "postgres": "postgresql+psycopg",
@@ -151,6 +152,8 @@ def translated(error: SQLAlchemyError, url: URL) -> LanditError:
         return Invalid(f"{where} refused a value: {detail}.")
     if isinstance(error, ProgrammingError) or "no such table" in detail or "no such column" in detail:
         return StoreError(f"{where} has not the tables of this version: {detail}.", hint="Run: landit migrate.")
+    if any(words in detail for words in _NOT_A_STORE):
+        return StoreError(f"{where} cannot be opened: {detail}.", hint="Is its URL right?")
     if isinstance(error, OperationalError | InterfaceError | PoolTimeout):
         return Unavailable(f"{where} cannot be used now: {detail}.", hint="Is it running, and has its disk room?")
     return StoreError(f"{where} failed: {detail}.")

@@ -34,8 +34,9 @@ class Folded:
 
     outcomes: dict[str, float]
     counted: frozenset[int]
-    """Ids of the rewards in it."""
-    late: int
+    """Ids of the rewards in them."""
+    late: frozenset[int]
+    """Ids of the rewards that came after their window."""
 
 
 def fold(metrics: Sequence[Metric], claims: Iterable[Claim], *, time: Micros, until: Micros | None) -> Folded:
@@ -60,7 +61,7 @@ def fold(metrics: Sequence[Metric], claims: Iterable[Claim], *, time: Micros, un
         within = [claim for claim in distinct if claim.metric == metric.key and claim.time < end and not claim.late]
         outcomes[metric.key] = _value(metric, within)
         counted.update(claim.id for claim in within)
-    return Folded(outcomes, frozenset(counted), len(distinct) - len(counted))
+    return Folded(outcomes, frozenset(counted), frozenset({claim.id for claim in distinct} - counted))
 
 
 def window_end(metric: Metric, *, time: Micros, until: Micros | None) -> Micros:

@@ -120,5 +120,5 @@ def _analysis_row(
         context=from_json(row.context),
         outcomes=folded.outcomes,
         step=step,
-        late=folded.late,
+        late=len(folded.late),
     )

@@ -10,7 +10,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
-from experiments.errors import StoreError, Unavailable
+from experiments.errors import StoreError
 from experiments.store.engine import Database, shown
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
@@ -26,7 +26,9 @@ def migrate(url: str) -> None:
     Raises
     ------
     StoreError
-        The URL is wrong, the database cannot be reached, or its schema is newer than this version of landit.
+        The URL is wrong, there is no such database, or its schema is newer than this version of landit.
+    Unavailable
+        The database is down.
     """
     database = Database(url)
     try:
@@ -37,7 +39,7 @@ def migrate(url: str) -> None:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
             _refuse_newer(database, _revision(connection))
             command.upgrade(_config(connection), "head")
-    except (Unavailable, OSError) as error:
+    except OSError as error:
         raise StoreError(f"the store {shown(database.url)} cannot be migrated: {error}") from error
     finally:
         database.close()
@@ -49,16 +51,15 @@ def check(database: Database) -> None:
     Raises
     ------
     StoreError
-        It cannot be reached, was never migrated, or is older or newer than this version of landit.
+        There is none, it was never migrated, or its schema is older or newer than this version of landit.
+    Unavailable
+        The database is down.
     """
     where = f"the store {shown(database.url)}"
     if database.file is not None and not database.file.is_file():
         raise StoreError(f"{where} does not exist.", hint="Run: landit migrate.")
-    try:
-        with database.reading() as connection:
-            revision = _revision(connection)
-    except Unavailable as error:
-        raise StoreError(error.message, hint=error.hint) from error
+    with database.reading() as connection:
+        revision = _revision(connection)
     _refuse_newer(database, revision)
     head = _scripts().get_current_head()
     if revision != head:

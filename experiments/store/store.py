@@ -10,12 +10,13 @@ from experiments.store.engine import Database
 from experiments.store.experiments import Experiments
 from experiments.store.leadership import Leadership
 from experiments.store.learning import Learning
+from experiments.store.log import Log
 from experiments.store.reading import Reading
 from experiments.store.schema import check
 from experiments.store.shipping import Shipping
 
 
-class Store(Experiments, Shipping, Leadership, Learning, Reading, Access):
+class Store(Experiments, Shipping, Leadership, Learning, Reading, Log, Access):
     """Everything that is kept.
 
     Every method is one transaction: it happens whole or not at all. What cannot be done raises one of
@@ -32,6 +33,8 @@ class Store(Experiments, Shipping, Leadership, Learning, Reading, Access):
         ------
         StoreError
             The URL is wrong, there is no such database, or its schema is not this version's.
+        Unavailable
+            The database is down.
         """
         database = Database(url)
         check(database)

@@ -1,0 +1,76 @@
+"""Fates: what became of each reward of one decision."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, and_, null, select
+
+from experiments.model import Definition, UnitKind
+from experiments.store.claims import Head, belongs, read_claims
+from experiments.store.decisions import COUNTED
+from experiments.store.engine import AnyRow
+from experiments.store.fold import Claim, fold
+from experiments.store.maturing import next_time
+from experiments.store.values import Fate, RewardFate
+from experiments.tables import AnalysisRows, ConflictingRewards, Experiments, ExperimentVersions, Metrics
+
+
+def reward_fates(connection: Connection, decision: AnyRow) -> tuple[RewardFate, ...]:
+    """Say what became of the rewards that name a decision, its repeats, or (where it is a row) its unit."""
+    definition = _definition(connection, decision.experiment_id)
+    original: str = decision.repeat_of or decision.id
+    row = _row_of(connection, definition.unit, decision, original)
+    head = _head(connection, definition.unit, decision.experiment_id, row or original)
+    here = and_(Head.experiment_id == decision.experiment_id, Head.id == head.id)
+    claims = read_claims(connection, definition.unit, lambda query: query.where(here)).get(head.id, [])
+    claims = [claim for claim in claims if belongs(claim, until=head.until)]
+    counted = fold(definition.metrics, claims, time=head.time, until=head.until).counted
+
+    def fate(claim: Claim) -> Fate:
+        if decision.reason not in COUNTED:
+            return Fate.UNUSED
+        if row is None:
+            return Fate.OPEN
+        return Fate.COUNTED if claim.id in counted else Fate.LATE
+
+    own = [
+        RewardFate(claim.metric, claim.key, claim.value, claim.time, fate(claim), claim.duplicates)
+        for claim in sorted(claims, key=lambda claim: claim.id)
+        if claim.decision == original
+    ]
+    return (*own, *_conflicting(connection, decision))
+
+
+def _definition(connection: Connection, experiment_id: int) -> Definition:
+    in_force = and_(
+        ExperimentVersions.experiment_id == Experiments.id, ExperimentVersions.version == Experiments.version
+    )
+    query = select(ExperimentVersions.definition).join(Experiments, in_force).where(Experiments.id == experiment_id)
+    return msgspec.json.decode(connection.execute(query).scalar_one(), type=Definition)
+
+
+def _row_of(connection: Connection, unit: UnitKind, decision: AnyRow, original: str) -> str | None:
+    """Find the analysis row that the decision's rewards go to, once it is numbered."""
+    by_unit = unit is UnitKind.VISITOR and decision.unit is not None
+    whose = AnalysisRows.unit == decision.unit if by_unit else AnalysisRows.decision_id == original
+    query = select(AnalysisRows.decision_id).where(AnalysisRows.experiment_id == decision.experiment_id, whose)
+    return connection.scalar(query)
+
+
+def _head(connection: Connection, unit: UnitKind, experiment_id: int, decision: str) -> AnyRow:
+    until: Any = null() if unit is UnitKind.VISITOR else next_time()
+    query = select(Head.id, Head.time, until.label("until"))
+    return connection.execute(query.where(Head.experiment_id == experiment_id, Head.id == decision)).one()
+
+
+def _conflicting(connection: Connection, decision: AnyRow) -> list[RewardFate]:
+    named = and_(Metrics.experiment_id == ConflictingRewards.experiment_id, Metrics.number == ConflictingRewards.metric)
+    here = (
+        ConflictingRewards.experiment_id == decision.experiment_id,
+        ConflictingRewards.decision_id == decision.id,
+    )
+    columns = (Metrics.key.label("metric"), ConflictingRewards.key, ConflictingRewards.value, ConflictingRewards.time)
+    query = select(*columns).join(Metrics, named).where(*here).order_by(ConflictingRewards.id)
+    return [RewardFate(*row, Fate.CONFLICTING) for row in connection.execute(query)]
