@@ -26,7 +26,7 @@ from dashboard.settings import Settings
 TARGET = "dashboard.child:application"
 STOP_SECONDS = 2
 """What a worker has to finish the requests that it began."""
-ONE_THREAD = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 """BLAS sums in an order that depends on its number of threads; one makes relearning exact (SEMANTICS §5)."""
 
 _PR_SET_PDEATHSIG = 1
@@ -98,7 +98,6 @@ def die_with_parent(pipe: int) -> None:
     """End this process as soon as ``pipe`` ends, which is when its writer is gone, whatever it died of."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    # Looked at once here, too: the parent may have died before the kernel was asked.
     threading.Thread(target=_end_with, args=(pipe,), name="parent", daemon=True).start()
 
 

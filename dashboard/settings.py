@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
 
 from experiments.errors import Invalid
+from experiments.place import DEFAULT_DATA, store_url
 
 
 class Durability(StrEnum):
@@ -55,7 +56,7 @@ class Settings:
 
     data: Annotated[
         Path, About(help="Folder of the journals, the published policies and the SQLite file.", parse=Path)
-    ] = Path("landit-data")
+    ] = DEFAULT_DATA
     store: Annotated[
         str,
         About(
@@ -138,7 +139,7 @@ class Settings:
         return replace(
             self,
             data=data,
-            store=self.store or f"sqlite:///{data / 'landit.db'}",
+            store=store_url(data, self.store),
             url=(self.url or f"http://{host}:{self.port}").rstrip("/"),
         )
 
