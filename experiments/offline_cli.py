@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,12 +11,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from bandit import policies
 from bandit.features import Schema
-from bandit.offpolicy import Estimate
 from bandit.policy import Policy
 from bandit.registry import parameters
 from bandit.simulate import simulate as run_simulation
@@ -25,7 +21,8 @@ from bandit.types import Arms
 from bandit.validation import InvalidInput
 from experiments.clock import system_clock
 from experiments.errors import Invalid
-from experiments.replay import EvaluationReport, evaluate, export, read_log, replay
+from experiments.offline_text import print_json, print_report, show
+from experiments.replay import evaluate, export, read_log, replay
 from experiments.replay.evaluation import DEFAULT_ESTIMATORS
 from experiments.replay.importing import import_log
 from experiments.replay.worlds import find_world
@@ -103,9 +100,9 @@ def evaluate_command(
             params=_settings(settings),
         )
     if as_json:
-        _print_json(report.to_json())
+        print_json(report.to_json())
     else:
-        _print_report(report)
+        print_report(report)
 
 
 @click.command("replay")
@@ -124,7 +121,7 @@ def replay_command(
         started = time.perf_counter()
         report = replay(opened, policy=policy, params=_settings(settings), seed=seed)
         body = report.to_json() | _speed(report.rounds, started)
-    _show(body, as_json=as_json, skip=("params",))
+    show(body, as_json=as_json, skip=("params",))
 
 
 @click.command("simulate")
@@ -174,7 +171,7 @@ def simulate_command(
         "last_quarter_mean_reward": done.last_quarter_mean_reward,
         "seeds": [asdict(run) for run in done.runs],
     }
-    _show(body | _speed(done.rounds * len(numbers), started), as_json=as_json, skip=("params", "seeds"))
+    show(body | _speed(done.rounds * len(numbers), started), as_json=as_json, skip=("params", "seeds"))
 
 
 @click.command("export")
@@ -186,7 +183,7 @@ def export_command(key: str, folder: Path, store_url: str, data: Path, as_json: 
     """Write every decision of experiment KEY, with its rewards, to Parquet."""
     with _store(store_url, data) as store:
         written = export(store(), key, folder)
-    _show(asdict(written), as_json=as_json)
+    show(asdict(written), as_json=as_json)
 
 
 @click.command("import")
@@ -201,7 +198,7 @@ def import_command(key: str, log: str, store_url: str, data: Path, as_json: bool
         done = import_log(
             read_log(log, store=store), key, store=store(), by="import", now=system_clock(), pseudonym=secret.pseudonym
         )
-    _show(done.experiment.to_json() | {"rows": done.rows}, as_json=as_json, only=("key", "state", "rows"))
+    show(done.experiment.to_json() | {"rows": done.rows}, as_json=as_json, only=("key", "state", "rows"))
 
 
 COMMANDS = (evaluate_command, replay_command, simulate_command, export_command)
@@ -252,43 +249,3 @@ def _seeds(text: str) -> list[int]:
 def _speed(rounds: int, started: float) -> dict[str, float]:
     seconds = time.perf_counter() - started
     return {"seconds": seconds, "rounds_per_second": rounds / seconds}
-
-
-def _print_json(body: dict[str, Any]) -> None:
-    click.echo(json.dumps(body, allow_nan=False))
-
-
-def _show(body: dict[str, Any], *, as_json: bool, skip: Sequence[str] = (), only: Sequence[str] = ()) -> None:
-    if as_json:
-        _print_json(body)
-        return
-    table = Table(show_header=False, box=None)
-    for name, value in body.items():
-        if name not in skip and (not only or name in only):
-            table.add_row(name.replace("_", " "), f"{value:.6g}" if isinstance(value, float) else str(value))
-    Console().print(table)
-
-
-def _print_report(report: EvaluationReport) -> None:
-    table = Table(title=f"{report.target} on {report.log}: {report.metric} a decision", title_justify="left")
-    for heading in ("estimator", "value", "95 % interval", "above logged", "95 % interval"):
-        table.add_column(heading, justify="left" if heading == "estimator" else "right", no_wrap=True)
-    table.add_row("logged", f"{report.logged.value:.4g}", _interval(report.logged))
-    for one in report.estimates:
-        difference = f"{one.difference.value:+.4g}"
-        table.add_row(
-            one.estimator, f"{one.estimate.value:.4g}", _interval(one.estimate), difference, _interval(one.difference)
-        )
-    console = Console()
-    console.print(table)
-    weights = "" if report.max_weight is None else f", greatest weight {report.max_weight:.4g}"
-    effective = "unknown" if report.effective_sample_size is None else f"{report.effective_sample_size:.1f}"
-    console.print(f"{report.rows} rows, effective {effective}{weights}")
-    for refusal in report.refused:
-        console.print(f"refused: {refusal.reason}")
-    for warning in report.warnings:
-        console.print(f"note: {warning}")
-
-
-def _interval(estimate: Estimate) -> str:
-    return f"{estimate.low:.4g} … {estimate.high:.4g}"

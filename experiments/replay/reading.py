@@ -41,7 +41,7 @@ def read_log(spec: str, *, store: Callable[[], Store] | Store | None = None) -> 
     if colon and place and kind == "store":
         if store is None:
             raise Invalid(f"{spec!r} needs a store.", hint="Pass store=Store.open(URL, clock=...).")
-        return open_stored(place, store=store if isinstance(store, Store) else store())
+        return open_stored(place, store=store() if callable(store) else store)
     if not colon or not place or kind not in READERS:
         kinds = ", ".join(f"{known}:..." for known in (*READERS, "store"))
         raise Invalid(f"{spec!r} is no log.", hint=f"A log is one of {kinds}.")
