@@ -88,7 +88,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     run = Run(url=f"http://127.0.0.1:{port}", data=data, worlds=_quick(scenarios()[1:]))
     _prepare(run)
     log = (data / "serve.log").open("wb")
-    command = [sys.executable, "-c", "from dashboard.cli import main; main()", "serve"]
+    command = [sys.executable, "-c", "import os,sys; from dashboard.serve import serve; from dashboard.settings import Settings; a=sys.argv; serve(Settings.read(os.environ,data=a[3],port=a[5],workers=a[7]))", "serve"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LANDIT_")}
     server = subprocess.Popen(
         [*command, "--data", str(data), "--port", str(port), "--workers", "1"],
@@ -97,7 +97,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         env=environment,
     )
     try:
-        _until(lambda: _ready(run), what=f"the server is ready, see {data / 'serve.log'}")
+        _until(lambda: server.poll() is not None or _ready(run), what="the server is ready")
+        assert server.poll() is None, (data / "serve.log").read_text()
         _visit(run)
         _until(lambda: _all_matured(run), what="every row has matured")
         yield run
