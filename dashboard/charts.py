@@ -68,7 +68,7 @@ def traffic_figure(report: ExperimentReport) -> dict[str, Any]:
             "height": 320,
             "xaxis": {"automargin": True, "showgrid": False, "type": "date"},
             "yaxis": {"range": [0, 1], "tickformat": ".0%", "automargin": True},
-            "legend": {"orientation": "h", "y": -0.18, "x": 0},
+            "legend": {"orientation": "h", "y": -0.18, "x": 0, "traceorder": "normal"},
         },
     )
     return _plain_json(figure)

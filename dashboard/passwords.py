@@ -34,7 +34,7 @@ def hashed(password: str) -> str:
 
 
 def matches(stored: str | None, password: str) -> bool:
-    """Whether ``password`` is the stored one; takes as long where nothing is stored, so that nobody learns who is known."""
+    """Whether ``password`` is the stored one; takes as long where nothing is stored, to keep secret who is known."""
     try:
         return _hasher.verify(stored or _decoy(), password) and stored is not None
     except (VerificationError, InvalidHashError):

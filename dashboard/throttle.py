@@ -14,7 +14,7 @@ SECOND: Micros = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """After ``failures`` within ``window`` µs, each further attempt waits until the last failure is ``delay`` µs old."""
+    """After ``failures`` in ``window`` µs, each further attempt waits until the last failure is ``delay`` µs old."""
 
     failures: int
     window: Micros

@@ -30,7 +30,7 @@ MOVES = {
 }
 
 
-class Stop(Strict):
+class Stop(Strict, frozen=True):
     """How to stop: with a winner that everybody sees from now on, or without."""
 
     winner: str | None = None

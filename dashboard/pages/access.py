@@ -127,7 +127,5 @@ def _refused(status: int, problem: str, email: str, *, wait: int = 0) -> Respons
 def _local(target: str) -> str:
     """Where to go after signing in: only ever a path of ours."""
     parts = urlsplit(target)
-    is_ours = (
-        target.startswith("/") and not target.startswith(("//", "/\\")) and not parts.netloc and "\\" not in target
-    )
-    return target if is_ours else url_for("experiments.listing")
+    foreign = parts.scheme or parts.netloc or "\\" in target or not target.startswith("/")
+    return url_for("experiments.listing") if foreign else target

@@ -17,7 +17,7 @@ def script(digest: str) -> Response:
     bundle = assets.plotly()
     if digest != bundle.digest:
         abort(404)
-    if "gzip" in request.accept_encodings:
+    if request.accept_encodings.quality("gzip") > 0:
         response = Response(bundle.packed, content_type="text/javascript; charset=utf-8")
         response.headers["Content-Encoding"] = "gzip"
     else:

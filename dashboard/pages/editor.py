@@ -19,7 +19,7 @@ from experiments.definition import parse, warnings
 from experiments.errors import Conflict, Invalid
 from experiments.model import Definition, Experiment, MetricKind, State, UnitKind
 
-pages = Blueprint("editor", __name__, url_prefix="/experiments")
+pages = Blueprint("editor", __name__)
 
 
 @pages.get("/new")
@@ -43,7 +43,7 @@ def create() -> ResponseReturnValue:
     return _saved(experiment, "The experiment is a draft: look it over, then start it.")
 
 
-@pages.get("/<key>/edit")
+@pages.get("/experiments/<key>/edit")
 @allow(UserRole.EDITOR)
 def edit(key: str) -> ResponseReturnValue:
     """Show the form of an experiment as it is."""
@@ -51,7 +51,7 @@ def edit(key: str) -> ResponseReturnValue:
     return _page(ExperimentForm.of(msgspec.to_builtins(experiment.definition)), experiment)
 
 
-@pages.post("/<key>/edit")
+@pages.post("/experiments/<key>/edit")
 @allow(UserRole.EDITOR)
 def save(key: str) -> ResponseReturnValue:
     """Save a changed experiment on top of the version that the form was made from."""

@@ -9,7 +9,7 @@ from typing import Any
 from dashboard.pages import policies
 from experiments.model import MetricKind, Micros
 
-NONE = "–"
+NONE = "\N{EN DASH}"
 
 
 def integer(value: float | None) -> str:

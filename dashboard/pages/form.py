@@ -140,7 +140,7 @@ class ExperimentForm:
             metric_window_unit=unit,
             **{f"metric_{name}": _number(metric[name]) for name in ("default", "min", "max", "cap")},
             policy=policy["name"],
-            params={f"{policy['name']}.{name}": _parameter(value) for name, value in policy["params"].items()},
+            params={f"{policy['name']}.{name}": str(value) for name, value in policy["params"].items()},
             exploration=_percent(0.2 if exploration is None else exploration),
             starts_at=_local_time(definition.get("starts_at")),
             ends_at=_local_time(definition.get("ends_at")),
@@ -205,7 +205,7 @@ class ExperimentForm:
 
     def _params(self, reader: _Reader) -> dict[str, Any]:
         mine = {name: text for name, text in self.params.items() if name.startswith(f"{self.policy}.") and text}
-        return {name.split(".", 1)[1]: reader.parameter(f"param-{name}", text) for name, text in mine.items()}
+        return {name.split(".", 1)[1]: reader.number(f"param-{name}", text) for name, text in mine.items()}
 
 
 class _Reader:
@@ -253,16 +253,6 @@ class _Reader:
         value = self._try(name, json.loads, text, "This begins like a JSON list but is none.")
         return [str(item) for item in value or ()]
 
-    def parameter(self, name: str, text: str) -> Any:
-        """Read a policy's parameter: true, false or a number, else the text itself."""
-        if text in {"true", "false"}:
-            return text == "true"
-        try:
-            value = _finite(text)
-        except ValueError:
-            return text
-        return int(value) if value == int(value) else value
-
     def _try(self, name: str, parse: Callable[[str], Any], text: str, message: str) -> Any:
         try:
             return parse(text)
@@ -305,7 +295,7 @@ def _attribute(reader: _Reader, prefix: str, row: AttributeFields) -> dict[str, 
 
 
 def _rows(typed: Mapping[str, str], prefix: str, kind: type[Row]) -> Iterator[Row]:
-    """Yield the rows ``prefix-0-...``, ``prefix-7-...`` in the order of their numbers; gaps are rows that were removed."""
+    """Yield the rows ``prefix-0-...``, ``prefix-7-...`` in the order of their numbers; gaps were removed."""
     numbers = {name.split("-")[1] for name in typed if name.startswith(f"{prefix}-") and name.count("-") >= 2}
     for number in sorted((item for item in numbers if item.isdecimal()), key=int):
         values: dict[str, Any] = {
@@ -341,10 +331,6 @@ def _number(value: float | None) -> str:
 
 def _percent(share: float) -> str:
     return _number(round(share * 100, 10))
-
-
-def _parameter(value: Any) -> str:
-    return json.dumps(value) if isinstance(value, bool) else str(value)
 
 
 def _local_time(iso: str | None) -> str:

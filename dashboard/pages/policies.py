@@ -10,16 +10,19 @@ from bandit.registry import Parameter
 
 TITLES = {
     "fixed": ("A/B test", "Splits traffic by fixed weights, so that the result can be proved."),
-    "thompson": ("Thompson sampling", "Moves traffic to what converts best, in step with how sure it is. For yes/no goals."),
-    "thompson_normal": ("Thompson sampling for values", "The same for revenue and scores."),
-    "linucb": ("LinUCB", "Learns who prefers what from the context; favours what it knows least about."),
-    "linear_thompson": ("Linear Thompson sampling", "Learns who prefers what from the context, in step with how sure it is."),
-    "vw_squarecb": ("Vowpal Wabbit: SquareCB", "Online learning over context and variant attributes; explores less where the gap is clear."),
-    "vw_epsilon": ("Vowpal Wabbit: ε-greedy", "Online learning; a fixed share explores."),
-    "vw_bag": ("Vowpal Wabbit: bagging", "Online learning; several models vote."),
-    "vw_cover": ("Vowpal Wabbit: cover", "Online learning; a small set of diverse policies."),
-    "vw_softmax": ("Vowpal Wabbit: softmax", "Online learning; chances grow with predicted scores."),
-}  # fmt: skip
+    "thompson": (
+        "Thompson sampling",
+        "For yes/no goals: moves traffic to what converts best, in step with how sure it is.",
+    ),
+    "thompson_normal": ("Thompson sampling for values", "The same for revenue, counts and scores."),
+    "linear_thompson": ("Linear Thompson sampling", "Learns who prefers what, in step with how sure it is."),
+    "linucb": ("LinUCB", "Learns who prefers what, and favours what it knows least about."),
+    "vw_squarecb": ("Vowpal Wabbit: SquareCB", "Learns online; explores less where the gap is clear."),
+    "vw_epsilon": ("Vowpal Wabbit: ε-greedy", "Learns online; a fixed share explores."),
+    "vw_bag": ("Vowpal Wabbit: bagging", "Learns online; several models vote."),
+    "vw_cover": ("Vowpal Wabbit: cover", "Learns online; keeps a small set of diverse policies."),
+    "vw_softmax": ("Vowpal Wabbit: softmax", "Learns online; chances grow with predicted scores."),
+}
 """Title and sentence of the policies that we know of; a registered one without shows its name."""
 
 FIRST = ("fixed", "thompson", "thompson_normal", "linear_thompson")

@@ -22,8 +22,12 @@ from experiments.report import ExperimentReport, build_report
 pages = Blueprint("results", __name__, url_prefix="/experiments/<key>")
 
 COLUMNS = (
-    "key", "name", "visitors", "conversions", "rate", "low", "high", "interval", "share", "belief_best", "expected_loss",
-)  # fmt: skip
+    *("key", "name", "visitors", "conversions", "rate", "low", "high"),
+    *("interval", "share", "belief_best", "expected_loss"),
+)
+
+LIVE_PARTS = ("verdict", "numbers", "belief", "health", "figures")
+"""Templates of what changes while one looks."""
 
 
 @pages.get("")
@@ -79,6 +83,7 @@ def _live(experiment: Experiment) -> dict[str, Any]:
     return {
         "experiment": experiment,
         "report": report,
+        "live_parts": LIVE_PARTS,
         "figures": {"rates": charts.rates_figure(report), "traffic": charts.traffic_figure(report)},
     }
 

@@ -6,25 +6,32 @@ const dark = window.matchMedia("(prefers-color-scheme: dark)");
 const config = { displayModeBar: false, responsive: true };
 
 function draw() {
-  const figures = JSON.parse(live.querySelector(".figures-data").textContent);
-  for (const chart of document.querySelectorAll("[data-chart]")) {
+  const figures = JSON.parse(live.querySelector("[data-part=figures] script").textContent);
+  for (const chart of live.querySelectorAll("[data-chart]")) {
     const figure = figures[chart.dataset.chart];
     const layout = { ...figure.layout, template: themes[dark.matches ? "dark" : "light"] };
+    chart.style.height = `${layout.height}px`;
     window.Plotly.react(chart, figure.data, layout, config);
   }
 }
 
+function put(html) {
+  const fresh = new DOMParser().parseFromString(html, "text/html");
+  for (const part of fresh.querySelectorAll("[data-part]")) {
+    const old = live.querySelector(`[data-part=${part.dataset.part}]`);
+    // A part that says the same stays, with whatever is focused, selected or scrolled in it.
+    if (old.innerHTML !== part.innerHTML) old.replaceChildren(...part.childNodes);
+  }
+}
+
 async function refresh() {
-  const answer = await fetch(live.dataset.live, { credentials: "same-origin", redirect: "manual" });
+  const answer = await fetch(live.dataset.url, { redirect: "manual" });
   if (answer.type === "opaqueredirect" || answer.status === 401) {
     say("You were signed out. Reload the page to sign in again.");
     return false;
   }
   if (!answer.ok) throw new Error(`status ${answer.status}`);
-  const html = await answer.text();
-  const focused = document.activeElement?.getAttribute("aria-label");
-  live.innerHTML = html;
-  if (focused) live.querySelector(`[aria-label="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+  put(await answer.text());
   draw();
   stale.hidden = true;
   return true;
