@@ -46,8 +46,15 @@ def main() -> None:
     """Run as the child that the command line names."""
     role, pipe = sys.argv[1], int(sys.argv[2])
     die_with_parent(pipe)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr()
     {"worker": run_worker, "keeper": run_keeper}[role](Settings.read(os.environ))
+
+
+def log_to_stderr() -> None:
+    """Log what our own rooms have to say, and of the libraries only what is wrong."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for room in ("bandit", "experiments", "dashboard"):
+        logging.getLogger(room).setLevel(logging.INFO)
 
 
 def run_worker(settings: Settings) -> None:

@@ -56,6 +56,7 @@ def serve(settings: Settings, on_ready: Callable[[], None] | None = None) -> Non
     Unavailable
         The database is down, and nothing was published yet that could be served without it.
     """
+    child.log_to_stderr()
     lock = FileLock(settings.data / "serve.lock")
     if not lock.acquire():
         raise Conflict(
