@@ -1,0 +1,74 @@
+"""A siege: load on a real server while parts of it are killed, one after another."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.chaos.load import DEFINITION, EXPERIMENT, Client, Verdict, judge, settle
+from tests.chaos.server import Server, Victim, until
+
+
+@dataclass
+class Report:
+    """What came of it."""
+
+    verdict: Verdict
+    relearned: bool
+    exit_code: int
+    stop_seconds: float
+    restarts: dict[Victim, list[float]] = field(default_factory=dict)
+
+
+def siege(data: Path, kills: Iterable[Victim], *, clients: int = 4, between: float = 1.0) -> Report:
+    """Kill under load, stop, and compare the store with what the clients were promised."""
+    server = Server(data)
+    restarts: dict[Victim, list[float]] = {}
+    try:
+        server.start()
+        key = begin(server)
+        crowd = [Client(server.port, key, seed=seed) for seed in range(clients)]
+        for client in crowd:
+            client.start()
+        for victim in kills:
+            time.sleep(between)
+            restarts.setdefault(victim, []).append(server.kill(victim))
+        time.sleep(between)
+        promises = [promise for client in crowd for promise in client.finish()]
+        exit_code, stop_seconds = server.stop()
+        until(lambda: not server.answers(), "no orphan answers")
+    finally:
+        server.close()
+    settle(data)
+    relearned = server.run("relearn", EXPERIMENT, "--json")
+    return Report(
+        verdict=judge(data, promises),
+        relearned=bool(json.loads(relearned.stdout)["matches"]),
+        exit_code=exit_code,
+        stop_seconds=stop_seconds,
+        restarts=restarts,
+    )
+
+
+def begin(server: Server) -> str:
+    """Start the experiment, and return a key once workers know both."""
+    definition = server.data / "definition.json"
+    definition.write_text(json.dumps(DEFINITION))
+    for command in (["create", str(definition)], ["start", EXPERIMENT]):
+        done = server.run("experiment", *command)
+        assert done.returncode == 0, done.stderr
+    key: str = json.loads(server.run("key", "add", "chaos", "--scope", "server", "--json").stdout)["key"]
+    probe = Client(server.port, key, seed=-1)
+    until(lambda: _known(probe), "workers know the experiment")
+    return key
+
+
+def _known(probe: Client) -> bool:
+    try:
+        answer = probe.ask()
+    except AssertionError:
+        return False
+    return answer is not None and answer["policy"] is not None
