@@ -17,7 +17,6 @@ from sqlalchemy.exc import (
     IntegrityError,
     InterfaceError,
     OperationalError,
-    ProgrammingError,
     SQLAlchemyError,
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -33,6 +32,7 @@ BUSY_TIMEOUT_MS = 5_000
 INTEGRITY = "integrity"
 """The code of a ``Conflict`` that the database found: a unique key or a reference was violated."""
 _WRITE = "landit_write"
+_OTHER_SCHEMA = ("no such table", "no such column", "relation ", "column ")
 _NOT_A_STORE = ("does not exist", "unable to open", "not a database", "authentication failed", "resolve host")
 _DRIVERS = {
     "sqlite": "sqlite",
@@ -150,7 +150,7 @@ def translated(error: SQLAlchemyError, url: URL) -> LanditError:
         return Conflict(f"{where} refused it: {detail}.", code=INTEGRITY)
     if isinstance(error, DataError):
         return Invalid(f"{where} refused a value: {detail}.")
-    if isinstance(error, ProgrammingError) or "no such table" in detail or "no such column" in detail:
+    if any(words in detail for words in _OTHER_SCHEMA):
         return StoreError(f"{where} has not the tables of this version: {detail}.", hint="Run: landit migrate.")
     if any(words in detail for words in _NOT_A_STORE):
         return StoreError(f"{where} cannot be opened: {detail}.", hint="Is its URL right?")

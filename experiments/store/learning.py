@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, and_, exists, insert, or_, select, tuple_, update
+from sqlalchemy import BigInteger, Connection, and_, exists, insert, or_, select, tuple_, update
 from sqlalchemy import delete as delete_from
 
 from experiments.errors import Conflict, NotFound
@@ -19,7 +19,7 @@ from experiments.store.shipping import count
 from experiments.store.sums import add_sums
 from experiments.store.thinning import superfluous
 from experiments.store.values import AnalysisRow, PolicyVersion, Step
-from experiments.tables import AnalysisRows, Decisions, Pending, PolicyBlobs, PolicyVersions, Rewards
+from experiments.tables import AnalysisRows, Decisions, Id128, Pending, PolicyBlobs, PolicyVersions, Rewards
 
 
 class Learning(Room):
@@ -133,7 +133,7 @@ def _clear_pending(connection: Connection, step: Step) -> None:
     same = and_(Decisions.experiment_id == step.experiment_id, Decisions.id == Pending.id)
     numbered = select(AnalysisRows.seq).where(rows, AnalysisRows.decision_id == Pending.id)
     entered = select(AnalysisRows.seq).join(Decisions, same).where(rows, AnalysisRows.unit == Decisions.unit)
-    up_to = tuple_(Pending.time, Pending.id) <= tuple_(last.time, last.decision)
+    up_to = tuple_(Pending.time, Pending.id) <= tuple_(last.time, last.decision, types=(BigInteger(), Id128()))
     connection.execute(delete_from(Pending).where(of_experiment, up_to, or_(exists(numbered), exists(entered))))
     early = and_(Rewards.experiment_id == step.experiment_id, Rewards.early)
     found = select(Decisions.id).where(
