@@ -122,8 +122,8 @@ class Policy(ABC):
             Before anything has changed, for wrong shapes, NaN, infinity, or a logged probability that is not positive.
         """
         batch_of(batch, arms=len(self.arms), width=self.schema.width, contextual=self.contextual)
-        self._check_rewards(batch.rewards)
         if len(batch) > 0:
+            self._check_rewards(batch.rewards)
             self._absorb(batch)
 
     def merge(self, other: Policy) -> Self:

@@ -180,7 +180,7 @@ def normal_kernel(
 
 
 def _finite(name: str, values: npt.ArrayLike) -> Floats:
-    array = np.ascontiguousarray(values, dtype=np.float64)
+    array = np.array(values, dtype=np.float64, order="C")
     require_finite(name, array)
     return array
 

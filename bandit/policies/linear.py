@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from bandit.jit import kernel
 from bandit.panels import rule
@@ -46,14 +48,16 @@ class LinearPolicy(SumPolicy):
         require(solved, f"the sums of {self.name} must have a finite solution, found none")
 
     def _absorb(self, batch: Batch) -> None:
-        contexts = np.ascontiguousarray(batch.contexts, dtype=np.float64)
-        arms = batch.arms.astype(np.int64, copy=False)
-        touched = add_rows(contexts, arms, batch.rewards, batch.weights, self.state["outer"], self.state["cross"])
+        contexts = _plain(batch.contexts)
+        arms = _plain(batch.arms, np.int64)
+        touched = add_rows(
+            contexts, arms, _plain(batch.rewards), _plain(batch.weights), self.state["outer"], self.state["cross"]
+        )
         self._factorise(touched)
 
     def _law(self, contexts: Floats, allowed: Bools | None) -> Floats:
         law = np.zeros((len(contexts), len(self.arms)))
-        self._fill(np.ascontiguousarray(contexts), self._everything if allowed is None else allowed, law)
+        self._fill(_plain(contexts), self._everything if allowed is None else _plain(allowed, np.bool_), law)
         return law
 
     @abstractmethod
@@ -110,6 +114,11 @@ class LinearThompson(LinearPolicy):
 
     def _fill(self, contexts: Floats, allowed: Bools, law: Floats) -> None:
         _fill_thompson(contexts, allowed, self._factor, self._theta, self.params["noise"], *_QUICK, law)
+
+
+def _plain(array: npt.NDArray[Any], dtype: npt.DTypeLike = np.float64) -> npt.NDArray[Any]:
+    """Return ``array`` as kernels know it; one that is strided or read-only would have each compiled anew."""
+    return array if array.flags.carray and array.dtype == dtype else np.array(array, dtype=dtype, order="C")
 
 
 @kernel

@@ -35,8 +35,6 @@ from bandit.validation import InvalidInput, require
 REWARD_LIMIT = 1e9
 """Vowpal Wabbit computes in single precision: larger rewards would overflow its updates."""
 
-_FORM = "--cb_explore_adf -q sa -b 18 --quiet --no_stdin"
-
 LEARNING_RATE = Parameter("learning_rate", 2.0, 1e-4, 100.0, "", "how far one reward moves the model")
 SEED = Parameter("seed", 1, 0, 2**31 - 1, "", "start of its random numbers", kind="int")
 
@@ -59,8 +57,8 @@ class VowpalPolicy(Policy):
 
     def _cold(self) -> Arrays:
         rate, seed = self.params["learning_rate"], self.params["seed"]
-        options = f"{_FORM} {self._explore()} --learning_rate {rate!r} --random_seed {seed}"
-        workspace = Workspace(arg_list=options.split())
+        options = f"{self._explore()} --learning_rate {rate!r} --random_seed {seed}"
+        workspace = Workspace(arg_list=f"--cb_explore_adf -q sa -b 18 --quiet --no_stdin {options}".split())
         try:
             return {"model": _settled(workspace)}
         finally:
@@ -137,14 +135,15 @@ class VowpalPolicy(Policy):
 
 
 class _Model:
-    """A loaded model, and a second workspace that reads what is only asked: reading a line counts in a model's bytes.
+    """A loaded model, and a copy that reads what is only asked: reading a line counts in a model's bytes.
 
-    The arms' lines are read once. Whatever was read must be given back, or its memory is lost.
+    The reader has the model's own options, because these lay out the features of what it reads. The arms' lines are
+    read once. Whatever was read must be given back, or its memory is lost.
     """
 
     def __init__(self, model: Any, names: list[str]) -> None:
         self.workspace = _load(model)
-        self._reader = Workspace(arg_list=_FORM.split())
+        self._reader = _load(model)
         self._arms = self._reader.parse(["shared |s", *names])
         weakref.finalize(self, _close, self.workspace, self._reader, self._arms).atexit = False
 
