@@ -171,7 +171,7 @@ def _entry(folder: Path, published: PublishedExperiment) -> _Entry:
     if published.policy is not None:
         name = _checksum(published.policy)
         path = folder / _BLOB.format(name)
-        if not path.exists():
+        if not path.exists() or path.read_bytes() != published.policy:
             _replace(path, published.policy)
     return _Entry(published.experiment, name, published.policy_version)
 

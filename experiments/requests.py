@@ -95,19 +95,26 @@ def _invalid(problem: str, body: bytes) -> Invalid:
 def _culprit(body: bytes) -> str:
     """Which attribute of the context is wrong; the decoder does not say."""
     try:
-        for name, value in msgspec.json.decode(body)["context"].items():
-            msgspec.convert({name: value}, _Context)
-    except msgspec.ValidationError:
-        return f"context.{name[:64]}"
+        for name, value in json.loads(body)["context"].items():
+            if not _fits({name: value}):
+                return f"context.{_shown(name)}"
     except (ValueError, RecursionError):  # too broken, behind the first problem, to be read as a whole
         pass
     return "context"
 
 
+def _fits(context: dict[str, Any]) -> bool:
+    try:
+        msgspec.json.decode(json.dumps(context), type=_Context)
+    except ValueError:
+        return False
+    return True
+
+
 def _refuse(body: bytes, error: Exception) -> NoReturn:
     """Tell what is no JSON from what only lenient readers take: NaN, Infinity and lone surrogates."""
     try:
-        value = json.loads(body, parse_constant=_Constant)
+        value = json.loads(body.decode(), parse_constant=_Constant)
     except (ValueError, RecursionError):
         raise NotJSON(f"the body is not JSON: {error}", hint="Send UTF-8 encoded JSON.") from error
     _check_text(value)
@@ -121,24 +128,29 @@ class _Constant(str):
 
 
 def _check_text(value: Any) -> None:
-    for path, leaf in _leaves(value, ""):
-        if isinstance(leaf, _Constant):
-            raise Invalid(f"{path}: {leaf} is not a number", hint="Send a finite number, or null.")
-        if "\0" in leaf:
-            raise Invalid(f"{path}: the text contains NUL")
-        if not leaf.isascii() and any("\ud800" <= character <= "\udfff" for character in leaf):
-            raise Invalid(f"{path}: the text contains half of a surrogate pair")
+    for path, text in _texts(value, ""):
+        if isinstance(text, _Constant):
+            raise Invalid(f"{_shown(path)}: {text} is not a number", hint="Send a finite number, or null.")
+        if "\0" in text:
+            raise Invalid(f"{_shown(path)}: the text contains NUL")
+        if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+            raise Invalid(f"{_shown(path)}: the text contains half of a surrogate pair")
 
 
-def _leaves(value: Any, path: str) -> Iterator[tuple[str, str]]:
+def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
     """Every text in ``value``, keys included, with its path."""
     if isinstance(value, str):
-        yield path or "body", value
+        yield path, value
     elif isinstance(value, dict):
         for key, item in value.items():
             inner = f"{path}.{key}" if path else key
-            yield inner.encode("ascii", "backslashreplace").decode()[:200], key
-            yield from _leaves(item, inner)
+            yield inner, key
+            yield from _texts(item, inner)
     elif isinstance(value, list):
         for position, item in enumerate(value):
-            yield from _leaves(item, f"{path}[{position}]")
+            yield from _texts(item, f"{path}[{position}]")
+
+
+def _shown(path: str) -> str:
+    """A path that came from outside, so that any answer can hold it."""
+    return path.encode("ascii", "backslashreplace").decode()[:200] or "body"
