@@ -24,7 +24,7 @@ from wsgiref.types import WSGIApplication
 from dashboard.settings import Settings
 
 TARGET = "dashboard.child:application"
-STOP_SECONDS = 2
+STOP_SECONDS = 1
 """What a worker has to finish the requests that it began."""
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 """BLAS sums in an order that depends on its number of threads; one makes relearning exact (SEMANTICS §5)."""
@@ -59,9 +59,12 @@ def log_to_stderr() -> None:
 
 def run_worker(settings: Settings) -> None:
     """Serve until the process is told to stop."""
-    from granian.constants import Interfaces  # a keeper needs none of it
+    # Imported before granian forks: a worker that is killed is replaced by a fork, without waiting for imports.
+    from granian.constants import Interfaces
     from granian.log import LogLevels
     from granian.server import Server
+
+    import dashboard.worker  # noqa: F401
 
     Server(
         TARGET,
@@ -73,6 +76,7 @@ def run_worker(settings: Settings) -> None:
         blocking_threads=settings.threads,
         websockets=False,
         log_level=LogLevels.warning,
+        respawn_failed_workers=True,
         workers_kill_timeout=STOP_SECONDS,
     ).serve()
 

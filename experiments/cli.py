@@ -1,4 +1,4 @@
-"""The commands that need no web: the schema, experiments and their states, relearning, and the offline lab's."""
+"""The commands that need no web: the schema, experiments and their states, relearning."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from experiments import offline_cli, relearn
+from experiments import relearn
 from experiments.console import Commands, json_option, show, show_rows, store_options, url_options
 from experiments.definition import parse, warnings
 from experiments.model import Experiment, State
@@ -21,12 +21,7 @@ _SUMMARY = ("key", "name", "state", "version", "phase")
 FILE = click.Path(path_type=Path, allow_dash=True, dir_okay=False)
 
 
-@click.group(cls=Commands)
-def core() -> None:
-    """Choose landing pages, learn what works, and prove it."""
-
-
-@core.command("migrate")
+@click.command("migrate")
 @url_options
 @json_option
 def migrate_command(url: str, as_json: bool) -> None:
@@ -35,7 +30,7 @@ def migrate_command(url: str, as_json: bool) -> None:
     show({"migrated": True}, as_json=as_json)
 
 
-@core.command("relearn")
+@click.command("relearn")
 @click.argument("key")
 @store_options
 @json_option
@@ -51,7 +46,7 @@ def relearn_command(ctx: click.Context, store: Store, key: str, as_json: bool) -
         ctx.exit(1)
 
 
-@core.group("experiment")
+@click.group("experiment", cls=Commands, homes={"import": "experiments.offline_cli:import_command"})
 def experiment_group() -> None:
     """Define experiments, and start, pause and stop them."""
 
@@ -119,8 +114,3 @@ def stop_command(store: Store, key: str, winner: str | None, as_json: bool) -> N
 
 def _show(experiment: Experiment, *, as_json: bool, **more: Any) -> None:
     show(experiment.to_json() | more, as_json=as_json, only=_SUMMARY)
-
-
-experiment_group.add_command(offline_cli.import_command)
-for command in offline_cli.COMMANDS:
-    core.add_command(command)

@@ -6,6 +6,7 @@ import functools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -31,7 +32,30 @@ class Refused(click.ClickException):
 
 
 class Commands(click.Group):
-    """A group of commands whose errors are one line each, never a traceback."""
+    """A group of commands whose errors are one line each, never a traceback.
+
+    Parameters
+    ----------
+    homes
+        Commands by name, each as ``module:attribute``, imported when it is asked for: what ``landit serve`` does not
+        import, a restart does not wait for.
+    """
+
+    def __init__(self, *args: Any, homes: Mapping[str, str] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._homes = dict(homes or {})
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        return sorted([*super().list_commands(ctx), *self._homes])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, imported if need be."""
+        if cmd_name not in self._homes:
+            return super().get_command(ctx, cmd_name)
+        module, _, attribute = self._homes[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that the line names."""
