@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 
@@ -20,8 +19,9 @@ from bandit.simulate import simulate as run_simulation
 from bandit.types import Arms
 from bandit.validation import InvalidInput
 from experiments.clock import system_clock
+from experiments.console import json_option, opened, show, store_options, url_options
 from experiments.errors import Invalid
-from experiments.offline_text import print_json, print_report, show
+from experiments.offline_text import show_evaluation
 from experiments.replay import evaluate, export, read_log, replay
 from experiments.replay.evaluation import DEFAULT_ESTIMATORS
 from experiments.replay.importing import import_log
@@ -29,36 +29,11 @@ from experiments.replay.worlds import find_world
 from experiments.secret import Secret
 from experiments.store import Store
 
-F = TypeVar("F", bound=Callable[..., Any])
+BY = "command line"
+_EARNED = ("policy", "rounds", "mean_reward", "last_quarter_mean_reward", "seconds", "rounds_per_second")
 
-
-def _options(*options: Callable[[F], F]) -> Callable[[F], F]:
-    def wrap(command: F) -> F:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return wrap
-
-
-_json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
-_store_options = _options(
-    click.option("--store", "store_url", envvar="LANDIT_STORE", default="", help="Database URL."),
-    click.option(
-        "--data",
-        envvar="LANDIT_DATA",
-        type=click.Path(path_type=Path),
-        default=Path("landit-data"),
-        show_default=True,
-        help="Folder of the data; its landit.db is the store unless --store says otherwise.",
-    ),
-)
 _set_option = click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Parameter of the policy, or exploration; repeatable.",
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Parameter of the policy, or exploration; repeatable."
 )
 
 
@@ -74,8 +49,8 @@ _set_option = click.option(
 @click.option("--reward-model", default="ridge", show_default=True, help="tabular:G, ridge, ridge:L or crossfit:MODEL.")
 @click.option("--engine", type=click.Choice(["local"]), default="local", help="Where it is computed.")
 @_set_option
-@_store_options
-@_json_option
+@url_options
+@json_option
 def evaluate_command(
     log: str,
     target: str,
@@ -83,15 +58,14 @@ def evaluate_command(
     reward_model: str,
     engine: str,  # noqa: ARG001 - there is one so far
     settings: Sequence[str],
-    store_url: str,
-    data: Path,
+    url: str,
     as_json: bool,
 ) -> None:
     """Estimate what TARGET would have earned on the traffic of LOG.
 
     LOG is obd:DIR, parquet:PATH, csv:PATH, dsjson:PATH or store:KEY.
     """
-    with _store(store_url, data) as store:
+    with _lazily(url) as store:
         report = evaluate(
             read_log(log, store=store),
             target=target,
@@ -99,10 +73,7 @@ def evaluate_command(
             reward_model=reward_model,
             params=_settings(settings),
         )
-    if as_json:
-        print_json(report.to_json())
-    else:
-        print_report(report)
+    show_evaluation(report, as_json=as_json)
 
 
 @click.command("replay")
@@ -110,18 +81,16 @@ def evaluate_command(
 @click.option("--policy", required=True, help="The policy that learns as it goes.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the generator that accepts rows.")
 @_set_option
-@_store_options
-@_json_option
-def replay_command(
-    log: str, policy: str, seed: int, settings: Sequence[str], store_url: str, data: Path, as_json: bool
-) -> None:
+@url_options
+@json_option
+def replay_command(log: str, policy: str, seed: int, settings: Sequence[str], url: str, as_json: bool) -> None:
     """Let a policy live through LOG, by accepting the rows that it would have produced."""
-    with _store(store_url, data) as store:
+    with _lazily(url) as store:
         opened = read_log(log, store=store)
         started = time.perf_counter()
         report = replay(opened, policy=policy, params=_settings(settings), seed=seed)
         body = report.to_json() | _speed(report.rounds, started)
-    show(body, as_json=as_json, skip=("params",))
+    show(body, as_json=as_json, only=("rows", *_EARNED))
 
 
 @click.command("simulate")
@@ -136,7 +105,7 @@ def replay_command(
     help="Folder with logistic.npz and polynomial.npz.",
 )
 @_set_option
-@_json_option
+@json_option
 def simulate_command(
     world: str,
     policy: str,
@@ -171,33 +140,30 @@ def simulate_command(
         "last_quarter_mean_reward": done.last_quarter_mean_reward,
         "seeds": [asdict(run) for run in done.runs],
     }
-    show(body | _speed(done.rounds * len(numbers), started), as_json=as_json, skip=("params", "seeds"))
+    show(body | _speed(done.rounds * len(numbers), started), as_json=as_json, only=_EARNED)
 
 
 @click.command("export")
 @click.argument("key")
 @click.option("--to", "folder", required=True, type=click.Path(path_type=Path), help="A folder without Parquet files.")
-@_store_options
-@_json_option
-def export_command(key: str, folder: Path, store_url: str, data: Path, as_json: bool) -> None:
+@store_options
+@json_option
+def export_command(store: Store, key: str, folder: Path, as_json: bool) -> None:
     """Write every decision of experiment KEY, with its rewards, to Parquet."""
-    with _store(store_url, data) as store:
-        written = export(store(), key, folder)
-    show(asdict(written), as_json=as_json)
+    show(asdict(export(store, key, folder)), as_json=as_json)
 
 
 @click.command("import")
 @click.argument("key")
 @click.argument("log")
-@_store_options
-@_json_option
-def import_command(key: str, log: str, store_url: str, data: Path, as_json: bool) -> None:
+@store_options
+@json_option
+@click.pass_context
+def import_command(ctx: click.Context, store: Store, key: str, log: str, as_json: bool) -> None:
     """Keep LOG as the finished experiment KEY."""
-    secret = Secret.load(data, os.environ.get("LANDIT_SECRET"))
-    with _store(store_url, data) as store:
-        done = import_log(
-            read_log(log, store=store), key, store=store(), by="import", now=system_clock(), pseudonym=secret.pseudonym
-        )
+    secret = Secret.load(ctx.params["data"], os.environ.get("LANDIT_SECRET"))
+    source = read_log(log, store=store)
+    done = import_log(source, key, store=store, by=BY, now=system_clock(), pseudonym=secret.pseudonym)
     show(done.experiment.to_json() | {"rows": done.rows}, as_json=as_json, only=("key", "state", "rows"))
 
 
@@ -206,20 +172,10 @@ COMMANDS = (evaluate_command, replay_command, simulate_command, export_command)
 
 
 @contextmanager
-def _store(url: str, data: Path) -> Iterator[Callable[[], Store]]:
-    """A function that opens the store when it is first called: a log in a file needs none."""
-    opened: list[Store] = []
-
-    def open_once() -> Store:
-        if not opened:
-            opened.append(Store.open(url or f"sqlite:///{data / 'landit.db'}", clock=system_clock))
-        return opened[0]
-
-    try:
-        yield open_once
-    finally:
-        for store in opened:
-            store.close()
+def _lazily(url: str) -> Iterator[Callable[[], Store]]:
+    """A function that opens the store when it is called: a log in a file needs none."""
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(opened(url))
 
 
 def _settings(pairs: Sequence[str]) -> dict[str, float | int]:

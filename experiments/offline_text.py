@@ -1,44 +1,26 @@
-"""How the answers of the offline commands look in a terminal, and as JSON."""
+"""How an evaluation looks in a terminal."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from typing import Any
-
-import click
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from bandit.offpolicy import Estimate
+from experiments.console import show
 from experiments.replay import EvaluationReport
 
 
-def print_json(body: dict[str, Any]) -> None:
-    """Print one JSON object; a number that JSON does not know would be an error of ours."""
-    click.echo(json.dumps(body, allow_nan=False))
-
-
-def show(body: dict[str, Any], *, as_json: bool, skip: Sequence[str] = (), only: Sequence[str] = ()) -> None:
-    """Print a report's numbers, one a line, or all of it as JSON."""
+def show_evaluation(report: EvaluationReport, *, as_json: bool) -> None:
+    """Print an evaluation as JSON, or a line an estimator and what limits it."""
     if as_json:
-        print_json(body)
+        show(report.to_json(), as_json=True)
         return
-    table = Table(show_header=False, box=None)
-    for name, value in body.items():
-        if name not in skip and (not only or name in only):
-            table.add_row(name.replace("_", " "), f"{value:.6g}" if isinstance(value, float) else str(value))
-    Console().print(table)
-
-
-def print_report(report: EvaluationReport) -> None:
-    """Print an evaluation: a line an estimator, and what limits it."""
     console = Console()
     console.print(f"{report.target} on {report.log}: {report.metric} a decision")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("estimator", "value", "95 % interval", "above logged", "95 % interval"):
-        table.add_column(heading, justify="left" if heading == "estimator" else "right", no_wrap=True)
+    for heading in ("", "value", "95 % interval", "to logged", "95 % interval"):
+        table.add_column(heading, justify="right" if heading else "left", no_wrap=True)
     table.add_row("logged", f"{report.logged.value:.4g}", _interval(report.logged))
     for one in report.estimates:
         difference = f"{one.difference.value:+.4g}"
@@ -56,4 +38,4 @@ def print_report(report: EvaluationReport) -> None:
 
 
 def _interval(estimate: Estimate) -> str:
-    return f"{estimate.low:.4g} … {estimate.high:.4g}"
+    return f"{estimate.low:.3g} … {estimate.high:.3g}"
