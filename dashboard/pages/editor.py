@@ -90,10 +90,10 @@ def as_new_variants(old: Definition, new: Definition, changed: list[str]) -> Def
     return msgspec.structs.replace(new, variants=(*kept, *added))
 
 
-def field_of(message: str, policy: str) -> str | None:
+def field_of(message: str) -> str | None:
     """Return the HTML name of the field that a message of ``definition.parse`` begins with, if one is behind it.
 
-    >>> field_of("variants[1].key: must match", "fixed"), field_of("metrics[0].window_seconds: must be", "fixed")
+    >>> field_of("variants[1].key: must match"), field_of("metrics[0].window_seconds: must be")
     ('variants-1-key', 'metric_window')
     """
     path = message.partition(":")[0].strip()
@@ -101,8 +101,6 @@ def field_of(message: str, policy: str) -> str | None:
         return "-".join(found.groups())
     if found := re.match(r"metrics\[0\]\.(\w+)", path):
         return f"metric_{found[1].removesuffix('_seconds')}"
-    if found := re.match(r"policy\.params\.(\w+)", path):
-        return f"param-{policy}.{found[1]}"
     head = re.split(r"[.\[]", path)[0]
     return head if head in {"key", "name", "hypothesis", "traffic", "audience", "starts_at", "ends_at"} else None
 
@@ -116,7 +114,7 @@ def _page(
     stale: Experiment | None = None,
 ) -> ResponseReturnValue:
     problems = dict(error.problems) if isinstance(error, FormInvalid) else {}
-    where = field_of(error.message, form.policy) if error else None
+    where = field_of(error.message) if error else None
     if error and where:
         problems[where] = error.message
     page = render_template(

@@ -11,6 +11,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
+from bandit import registry
+from bandit.registry import Parameter
+from bandit.validation import InvalidInput
 from experiments.errors import Invalid
 
 USUAL_CONTENT = ("headline", "text", "image", "button")
@@ -195,8 +198,6 @@ class ExperimentForm:
             "role": "objective",
             "window_seconds": round(window * WINDOW_UNITS.get(self.metric_window_unit, 1)),
         }
-        if self.metric_kind == "conversion":
-            return metric | {"default": 0, "min": 0, "max": 1, "cap": None}
         for name in ("default", "min"):
             metric[name] = reader.number(f"metric_{name}", getattr(self, f"metric_{name}")) or 0
         for name in ("max", "cap"):
@@ -205,7 +206,13 @@ class ExperimentForm:
 
     def _params(self, reader: _Reader) -> dict[str, Any]:
         mine = {name: text for name, text in self.params.items() if name.startswith(f"{self.policy}.") and text}
-        return {name.split(".", 1)[1]: reader.number(f"param-{name}", text) for name, text in mine.items()}
+        known = (
+            {item.name: item for item in registry.parameters(self.policy)} if self.policy in registry.names() else {}
+        )
+        read = {name.split(".", 1)[1]: reader.number(f"param-{name}", text) for name, text in mine.items()}
+        for name in read.keys() & known.keys():
+            reader.check(f"param-{self.policy}.{name}", known[name], read[name])
+        return read
 
 
 class _Reader:
@@ -252,6 +259,14 @@ class _Reader:
             return _listed(text)
         value = self._try(name, json.loads, text, "This begins like a JSON list but is none.")
         return [str(item) for item in value or ()]
+
+    def check(self, name: str, parameter: Parameter, value: float | None) -> None:
+        """Hold a policy's parameter against its range; None was reported when it was read."""
+        try:
+            if value is not None:
+                parameter.check(value)
+        except InvalidInput as error:
+            self.problems[name] = f"{error}."
 
     def _try(self, name: str, parse: Callable[[str], Any], text: str, message: str) -> Any:
         try:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2 import FileSystemBytecodeCache
 from werkzeug.test import TestResponse
 
 from dashboard.app import create_app
@@ -37,6 +38,7 @@ class Browser:
 
     def __init__(self, client: FlaskClient) -> None:
         self.client = client
+        self._token = ""
 
     def get(self, path: str, **options: Any) -> TestResponse:
         """Open a page."""
@@ -44,14 +46,18 @@ class Browser:
 
     def post(self, path: str, form: dict[str, Any] | None = None, **options: Any) -> TestResponse:
         """Send a form."""
-        return self.client.post(path, data={"csrf_token": self.token(), **(form or {})}, **options)
+        answer = self.client.post(path, data={"csrf_token": self._token or self.token(), **(form or {})}, **options)
+        if path.startswith(("/signin", "/signout", "/password")):
+            self._token = ""  # another session, another token
+        return answer
 
     def token(self) -> str:
         """The CSRF token of any page with a form."""
         page = self.client.get("/signin")
         found = re.search(r'name="csrf_token" value="([^"]+)"', page.text)
         assert found is not None
-        return found[1]
+        self._token = found[1]
+        return self._token
 
 
 @pytest.fixture
@@ -60,10 +66,17 @@ def settings(sqlite_url: str, tmp_path: Path) -> Settings:
     return Settings.read({}, data=tmp_path, store=sqlite_url)
 
 
+@pytest.fixture(scope="session")
+def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBytecodeCache:
+    """Templates that an earlier test compiled."""
+    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+
+
 @pytest.fixture
-def app(settings: Settings, clock: Callable[[], int]) -> Iterator[Flask]:
+def app(settings: Settings, clock: Callable[[], int], compiled_templates: FileSystemBytecodeCache) -> Iterator[Flask]:
     """The application."""
     built = create_app(settings, clock=clock)
+    built.jinja_env.bytecode_cache = compiled_templates
     yield built
     built.extensions["landit"].close()
 
