@@ -150,7 +150,8 @@ def _student(
     arms = len(mean)
     reach, peak = np.empty((2, arms))
     for k in range(arms):
-        reach[k] = scale[k] * math.sqrt(df[k] * math.expm1(2 * drop / (df[k] + 1)))
+        # Here it is the mass beyond, not the density, that fell by e^-drop: heavy tails have mass where they are low.
+        reach[k] = scale[k] * math.sqrt(df[k] * math.expm1(min(2 * drop / df[k], 600.0)))
         half = 0.5 * df[k]
         rest = _stirling(half + 0.5) - _stirling(half) + half * math.log1p(0.5 / half) - 0.5
         peak[k] = math.exp(rest) / (scale[k] * math.sqrt(2 * math.pi))

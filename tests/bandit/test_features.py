@@ -1,0 +1,122 @@
+"""Every value has a home, whatever it is."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bandit.features import LIMIT, Attribute, AttributeType, Schema
+from bandit.validation import InvalidInput
+
+SCHEMA = Schema(
+    [
+        Attribute("device", AttributeType.CATEGORY, values=("mobile", "desktop")),
+        Attribute("age", AttributeType.NUMBER, center=40.0, scale=10.0),
+        Attribute("returning", AttributeType.BOOLEAN),
+        Attribute("hour", AttributeType.CYCLIC, period=24.0),
+        Attribute("tags", AttributeType.TAGS, values=("sale", "new")),
+    ]
+)
+
+
+def columns(context: dict[str, object]) -> dict[str, float]:
+    """The columns that are not zero, by name."""
+    row = SCHEMA.encode_one(context)
+    return {name: value for name, value in zip(SCHEMA.names, row.round(12).tolist(), strict=True) if value}
+
+
+UNKNOWN = {f"{name}=unknown": 1.0 for name in ("device", "age", "returning", "hour", "tags")}
+
+
+@pytest.mark.parametrize(
+    ("context", "expected"),
+    [
+        ({"device": "mobile"}, {"device=mobile": 1.0}),
+        ({"device": "fridge"}, {"device=other": 1.0}),
+        ({"age": 55}, {"age": 1.5}),
+        ({"age": 1e300}, {"age": LIMIT}),
+        ({"returning": True}, {"returning": 1.0}),
+        ({"returning": False}, {}),
+        ({"hour": 6}, {"hour:sin": 1.0}),
+        ({"hour": 24 * 5 + 12}, {"hour:cos": -1.0}),
+        ({"tags": ["sale", "x", "y"]}, {"tags=sale": 1.0, "tags=other": 1.0}),
+        ({"tags": []}, {}),
+    ],
+)
+def test_values_have_homes(context, expected):
+    """Known values have their column, others share one, missing ones are unknown."""
+    (name,) = context
+    missing = {key: value for key, value in UNKNOWN.items() if not key.startswith(name)}
+    assert columns(context) == expected | missing
+    assert SCHEMA.unknown(context) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("device", 3),
+        ("device", True),
+        ("age", "55"),
+        ("age", True),
+        ("age", float("nan")),
+        ("age", 10**400),
+        ("returning", 1),
+        ("hour", "noon"),
+        ("hour", float("inf")),
+        ("tags", "sale"),
+        ("tags", ["sale", 3]),
+    ],
+)
+def test_wrong_types_are_unknown(name, value):
+    """A wrong type is unknown to the policy and counted, never an error."""
+    assert columns({name: value}) == UNKNOWN
+    assert SCHEMA.unknown({name: value}) == [name]
+
+
+ANYTHING = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.lists(st.text(max_size=3))
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.lists(st.dictionaries(st.sampled_from(["device", "age", "returning", "hour", "tags", "else"]), ANYTHING)))
+def test_any_context_is_encoded(contexts):
+    """Whatever comes, the row is finite, and many are encoded as one by one."""
+    rows = SCHEMA.encode(contexts)
+    assert rows.shape == (len(contexts), SCHEMA.width)
+    assert np.isfinite(rows).all()
+    for row, context in zip(rows, contexts, strict=True):
+        np.testing.assert_array_equal(row, SCHEMA.encode_one(context))
+
+
+def test_plain_vectors_have_a_schema():
+    """One column a number, and none for what is missing."""
+    schema = Schema.numeric(3)
+    assert (schema.width, schema.names) == (3, ("x0", "x1", "x2"))
+    np.testing.assert_array_equal(schema.encode_one({"x0": 1.5, "x2": -2}), [1.5, 0.0, -2.0])
+
+
+def test_json_round_trip():
+    """What is written as JSON is read back equal."""
+    assert Schema.from_json(json.loads(json.dumps(SCHEMA.to_json()))) == SCHEMA
+
+
+@pytest.mark.parametrize(
+    ("attribute", "message"),
+    [
+        (Attribute("hour", AttributeType.CYCLIC), "period must be positive"),
+        (Attribute("age", AttributeType.NUMBER, scale=0.0), "scale must be positive"),
+        (Attribute("device", AttributeType.CATEGORY, values=("a", "a")), "distinct"),
+        (Attribute("device", AttributeType.CATEGORY, values=("other",)), "'other'"),
+    ],
+)
+def test_impossible_attributes_are_refused(attribute, message):
+    """The message names the attribute and what was found."""
+    with pytest.raises(InvalidInput, match=message):
+        Schema([attribute])
+    with pytest.raises(InvalidInput, match="distinct"):
+        Schema([Attribute("x", AttributeType.BOOLEAN)] * 2)
+    with pytest.raises(InvalidInput, match="list of attributes"):
+        Schema.from_json([{"name": "x"}])
