@@ -6,6 +6,9 @@ has, and on Linux it asks for the parent's death to be its own.
 
     supervisor ── worker (granian's own parent) ── the process that answers
               └── keeper
+
+Children are forks of a supervisor that has imported everything already: a new one is there at once, and they share
+its memory. So nothing here may open a connection or start a thread when it is imported.
 """
 
 from __future__ import annotations
@@ -18,56 +21,30 @@ import select
 import signal
 import sys
 import threading
-from collections.abc import Mapping
 from wsgiref.types import WSGIApplication
 
-from dashboard.settings import Settings
+from granian.constants import Interfaces
+from granian.log import LogLevels
+from granian.server import Server
 
-TARGET = "dashboard.child:application"
+from dashboard.settings import Settings
+from dashboard.worker import application as build_application
+from experiments.keeper import Keeper
+from experiments.secret import Secret
+
 STOP_SECONDS = 1
 """What a worker has to finish the requests that it began."""
-ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-"""BLAS sums in an order that depends on its number of threads; one makes relearning exact (SEMANTICS §5)."""
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_NAME = 15
 
 
-def command(role: str, pipe: int) -> list[str]:
-    """Return the command line of a child; ``pipe`` is the read end that it inherits."""
-    return [sys.executable, "-m", "dashboard.child", role, str(pipe)]
-
-
-def environment(settings: Settings, env: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of a child."""
-    return {**env, **ONE_THREAD, **settings.environment()}
-
-
-def main() -> None:
-    """Run as the child that the command line names."""
-    role, pipe = sys.argv[1], int(sys.argv[2])
-    die_with_parent(pipe)
-    log_to_stderr()
-    {"worker": run_worker, "keeper": run_keeper}[role](Settings.read(os.environ))
-
-
-def log_to_stderr() -> None:
-    """Log what our own rooms have to say, and of the libraries only what is wrong."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for room in ("bandit", "experiments", "dashboard"):
-        logging.getLogger(room).setLevel(logging.INFO)
-
-
-def run_worker(settings: Settings) -> None:
+def run_worker(settings: Settings, pipe: int) -> None:
     """Serve until the process is told to stop."""
-    # Imported before granian forks: a worker that is killed is replaced by a fork, without waiting for imports.
-    from granian.constants import Interfaces
-    from granian.log import LogLevels
-    from granian.server import Server
-
-    import dashboard.worker  # noqa: F401
-
+    _be("worker", pipe)
+    os.environ.update(settings.environment())
     Server(
-        TARGET,
+        "dashboard.child:application",
         factory=True,
         address=settings.host,
         port=settings.port,
@@ -75,7 +52,7 @@ def run_worker(settings: Settings) -> None:
         workers=1,
         blocking_threads=settings.threads,
         websockets=False,
-        log_level=LogLevels.warning,
+        log_level=LogLevels.error,
         respawn_failed_workers=True,
         workers_kill_timeout=STOP_SECONDS,
     ).serve()
@@ -85,17 +62,13 @@ def application() -> WSGIApplication:
     """Build the WSGI application, inside the process that answers."""
     parent = multiprocessing.parent_process()
     if parent is not None:
-        die_with_parent(int(parent.sentinel))
-    from dashboard.worker import application as build
-
-    return build()
+        _be("answer", int(parent.sentinel))
+    return build_application()
 
 
-def run_keeper(settings: Settings) -> None:
+def run_keeper(settings: Settings, pipe: int) -> None:
     """Keep the data directory until the process is told to stop."""
-    from experiments.keeper import Keeper
-    from experiments.secret import Secret
-
+    _be("keeper", pipe)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -105,10 +78,12 @@ def run_keeper(settings: Settings) -> None:
     keeper.close()
 
 
-def die_with_parent(pipe: int) -> None:
-    """End this process as soon as ``pipe`` ends, which is when its writer is gone, whatever it died of."""
+def _be(role: str, pipe: int) -> None:
+    """Take a name that ``ps`` shows, and end as soon as ``pipe`` does: when its writer is gone, whatever of."""
     if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        libc = ctypes.CDLL(None)
+        libc.prctl(_PR_SET_NAME, f"landit-{role}".encode())
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     threading.Thread(target=_end_with, args=(pipe,), name="parent", daemon=True).start()
 
 
@@ -117,5 +92,8 @@ def _end_with(pipe: int) -> None:
     os._exit(1)
 
 
-if __name__ == "__main__":
-    main()
+def log_to_stderr() -> None:
+    """Log what our own rooms have to say, and of the libraries only what is wrong."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for room in ("bandit", "experiments", "dashboard"):
+        logging.getLogger(room).setLevel(logging.INFO)

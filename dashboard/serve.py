@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import secrets
 import signal
 import socket
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from http.client import HTTPConnection, HTTPException
 from types import FrameType
 
@@ -66,7 +66,7 @@ def serve(settings: Settings, on_ready: Callable[[], None] | None = None) -> Non
         link = prepare(settings)
         _require_port(settings)
         _announce(settings, link)
-        _supervise(settings, on_ready)
+        _supervise(settings, lock, on_ready)
     finally:
         lock.release()
 
@@ -113,38 +113,42 @@ def _announce(settings: Settings, link: str | None) -> None:
         click.echo(f"Sign in as {settings.admin}, once, within 24 hours: {link}")
 
 
-def _supervise(settings: Settings, on_ready: Callable[[], None] | None) -> None:
+def _supervise(settings: Settings, lock: FileLock, on_ready: Callable[[], None] | None) -> None:
     stop = threading.Event()
 
     def ask(_number: int, _frame: FrameType | None) -> None:
         stop.set()
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    worker = ("worker", partial(child.run_worker, settings))
     supervisor = Supervisor(
-        ["worker"] * settings.workers + ["keeper"],
-        child.command,
-        env=child.environment(settings, os.environ),
+        [worker] * settings.workers + [("keeper", partial(child.run_keeper, settings))],
         stop_seconds=CHILD_STOP_SECONDS,
+        after_fork=lock.release,
     )
-    if on_ready is not None:
-        threading.Thread(target=_tell, args=(settings, on_ready, stop), name="ready", daemon=True).start()
+    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        supervisor.run(stop)
+        supervisor.run(stop, between=_Herald(settings, on_ready).look)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _tell(settings: Settings, on_ready: Callable[[], None], stop: threading.Event) -> None:
-    while not stop.wait(0.05):
-        if is_ready(settings.host, settings.port):
-            on_ready()
-            return
+class _Herald:
+    """Tells once that the server is ready."""
+
+    def __init__(self, settings: Settings, on_ready: Callable[[], None] | None) -> None:
+        self._settings = settings
+        self._on_ready = on_ready
+
+    def look(self) -> None:
+        if self._on_ready is not None and is_ready(self._settings.host, self._settings.port):
+            threading.Thread(target=self._on_ready, name="ready", daemon=True).start()
+            self._on_ready = None
 
 
 def is_ready(host: str, port: int) -> bool:
     """Whether ``/readyz`` answers 200 there."""
-    connection = HTTPConnection(_reachable(host), port, timeout=1)
+    connection = HTTPConnection(_reachable(host), port, timeout=0.5)
     try:
         connection.request("GET", "/readyz")
         return connection.getresponse().status == 200

@@ -1,33 +1,38 @@
-"""The supervisor: starts children, starts each again when it dies, and takes all of them with it when it ends."""
+"""The supervisor: forks children, forks each again when it dies, and takes all of them with it when it ends."""
 
 from __future__ import annotations
 
 import logging
 import os
-import subprocess
+import signal
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
 
 POLL_SECONDS = 0.05
 HEALTHY_SECONDS = 2.0
 """A child that lived this long is started again at once, one that did not a little later each time."""
 DELAYS = (0.0, 0.1, 0.5, 1.0, 2.0)
 
+Role: TypeAlias = Callable[[int], None]
+"""What a child does, given the read end of the pipe that ends when the supervisor does."""
+
 _log = logging.getLogger(__name__)
 
 
-@dataclass
-class Child:
+@dataclass(slots=True, eq=False)
+class _Child:
     """One place in the family, and the process that fills it now."""
 
-    role: str
-    process: subprocess.Popen[bytes] | None = None
+    name: str
+    role: Role
+    pid: int | None = None
     started: float = 0.0
-    deaths: int = 0
-    """In a row, each soon after its start."""
-    due: float = field(default=0.0)
+    early_deaths: int = 0
+    due: float = 0.0
     """When it may be started again."""
 
 
@@ -37,67 +42,84 @@ class Supervisor:
     Parameters
     ----------
     roles
-        In the order in which they are started and stopped: what comes first is gone before the next is told to go.
-    command
-        Returns the command line for a role and for the descriptor of the pipe that tells a child of our death.
-    env
-        The environment of every child.
+        Names and what they do, in the order in which they start and stop: whoever has the name that comes first is
+        gone before the next is told to go.
     stop_seconds
-        What each child has to end by itself when told to.
+        What the children of one name have to end by themselves when told to.
+    after_fork
+        Called in each child first: it gives back what only the supervisor may hold.
     """
 
     def __init__(
-        self,
-        roles: Sequence[str],
-        command: Callable[[str, int], list[str]],
-        *,
-        env: Mapping[str, str],
-        stop_seconds: float,
+        self, roles: Sequence[tuple[str, Role]], *, stop_seconds: float, after_fork: Callable[[], None] = lambda: None
     ) -> None:
-        self.children = [Child(role) for role in roles]
-        self._command = command
-        self._env = dict(env)
+        self._children = [_Child(name, role) for name, role in roles]
         self._stop_seconds = stop_seconds
+        self._after_fork = after_fork
         self._pipe, self._writer = os.pipe()  # nobody ever writes: that the write end closes is the message
 
-    def run(self, stop: threading.Event) -> None:
-        """Keep the children alive until ``stop`` is set, then end them."""
+    def run(self, stop: threading.Event, *, between: Callable[[], None] = lambda: None) -> None:
+        """Keep the children alive until ``stop`` is set, then end them.
+
+        It has to be the main thread, the only one: a fork copies no other, and children die with the thread that
+        forked them. ``between`` is called whenever everybody has been looked after.
+        """
         try:
             while not stop.is_set():
-                for child in self.children:
+                for child in self._children:
                     self._tend(child)
+                between()
                 stop.wait(POLL_SECONDS)
         finally:
-            self._end()
+            for name in dict.fromkeys(child.name for child in self._children):
+                self._end([child for child in self._children if child.name == name])
+            os.close(self._writer)
+            os.close(self._pipe)
 
-    def _tend(self, child: Child) -> None:
+    def _tend(self, child: _Child) -> None:
         now = time.monotonic()
-        if child.process is not None and child.process.poll() is not None:
-            self._bury(child, now)
-        if child.process is None and now >= child.due:
-            child.process = subprocess.Popen(  # noqa: S603 - our own command line
-                self._command(child.role, self._pipe), env=self._env, pass_fds=[self._pipe]
-            )
+        if child.pid is not None and (ended := _reap(child.pid)) is not None:
+            child.pid = None
+            child.early_deaths = 0 if now - child.started >= HEALTHY_SECONDS else child.early_deaths + 1
+            child.due = now + DELAYS[min(child.early_deaths, len(DELAYS) - 1)]
+            _log.warning("the %s ended with %d; it is started again", child.name, ended)
+        if child.pid is None and now >= child.due:
             child.started = now
+            child.pid = self._fork(child.role)
 
-    def _bury(self, child: Child, now: float) -> None:
-        code = child.process.returncode if child.process is not None else None
-        child.process = None
-        child.deaths = 0 if now - child.started >= HEALTHY_SECONDS else child.deaths + 1
-        child.due = now + DELAYS[min(child.deaths, len(DELAYS) - 1)]
-        _log.warning("%s ended with %s; it is started again", child.role, code)
+    def _fork(self, role: Role) -> int:
+        pid = os.fork()
+        if pid:
+            return pid
+        code = 1
+        try:
+            os.close(self._writer)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, signal.SIG_DFL)
+            self._after_fork()
+            role(self._pipe)
+            code = 0
+        except SystemExit as ended:
+            code = ended.code if isinstance(ended.code, int) else 1
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)  # never back into the supervisor's own frames
 
-    def _end(self) -> None:
-        for role in dict.fromkeys(child.role for child in self.children):
-            processes = [child.process for child in self.children if child.role == role and child.process is not None]
-            for process in processes:
-                process.terminate()
-            deadline = time.monotonic() + self._stop_seconds
-            for process in processes:
-                try:
-                    process.wait(max(0.0, deadline - time.monotonic()))
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
-        os.close(self._writer)
-        os.close(self._pipe)
+    def _end(self, children: list[_Child]) -> None:
+        deadline = time.monotonic() + self._stop_seconds
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            living = [child.pid for child in children if child.pid is not None]
+            for pid in living:
+                os.kill(pid, number)
+            while living and (number == signal.SIGKILL or time.monotonic() < deadline):
+                living = [pid for pid in living if _reap(pid) is None]
+                time.sleep(0.01)
+            for child in children:
+                child.pid = child.pid if child.pid in living else None
+
+
+def _reap(pid: int) -> int | None:
+    """Return the exit code of a child that has ended (negative: the signal), None while it lives."""
+    ended, status = os.waitpid(pid, os.WNOHANG)
+    return os.waitstatus_to_exitcode(status) if ended else None

@@ -149,10 +149,10 @@ def until(condition: Callable[[], bool], what: str) -> None:
 
 def _role(process: psutil.Process) -> str:
     try:
-        command = process.cmdline()
+        name: str = process.name()
     except psutil.Error:
         return ""
-    return command[3] if command[1:3] == ["-m", "dashboard.child"] else ""
+    return name.removeprefix("landit-")
 
 
 def _alive(process: psutil.Process) -> bool:
