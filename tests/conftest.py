@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import shutil
 import tempfile
@@ -11,13 +10,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.engine import make_url
 
 from experiments.store import Store, migrate
-
-_TEMPLATE = "landit_template"
-_NUMBERS = itertools.count(1)
+from experiments.tables import Base
 
 
 class Clock:
@@ -27,6 +24,7 @@ class Clock:
         self.now = now
 
     def __call__(self) -> int:
+        """Read the time."""
         return self.now
 
     def sleep(self, seconds: float) -> None:
@@ -53,22 +51,25 @@ def postgres_server() -> Iterator[str]:
 
     folder = Path(tempfile.mkdtemp(prefix="landit-postgres-"))
     server = get_server(folder, cleanup_mode="delete")
+    for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+        server.psql(f"ALTER SYSTEM SET {setting} = off")  # these data need not survive the machine
+    server.psql("SELECT pg_reload_conf()")
     yield server.get_uri()
     server.cleanup()
     shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
-def create_database(postgres_server: str) -> Iterator[Callable[..., str]]:
-    """A function that makes a database, empty or as a copy of another, and gives its URL; all are dropped at the end."""
+def create_database(postgres_server: str) -> Iterator[Callable[[str], str]]:
+    """A function that makes an empty PostgreSQL database and gives its URL; all are dropped at the end."""
     url = make_url(postgres_server).set(drivername="postgresql+psycopg")
     engine = create_engine(url, isolation_level="AUTOCOMMIT")
     made: list[str] = []
 
-    def create(name: str, template: str = "template1") -> str:
+    def create(name: str) -> str:
         with engine.connect() as connection:
             connection.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
-            connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'))
+            connection.execute(text(f'CREATE DATABASE "{name}"'))
         made.append(name)
         return url.set(drivername="postgresql", database=name).render_as_string(hide_password=False)
 
@@ -80,10 +81,25 @@ def create_database(postgres_server: str) -> Iterator[Callable[..., str]]:
 
 
 @pytest.fixture(scope="session")
-def postgres_template(create_database: Callable[..., str]) -> str:
-    """The name of a migrated database to be copied."""
-    migrate(create_database(_TEMPLATE))
-    return _TEMPLATE
+def shared_postgres(create_database: Callable[[str], str]) -> Iterator[tuple[str, Engine]]:
+    """A migrated database for all tests, and an engine that cleans it."""
+    url = create_database("landit_test")
+    migrate(url)
+    engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"))
+    yield url, engine
+    engine.dispose()
+
+
+@pytest.fixture
+def postgres_url(shared_postgres: tuple[str, Engine]) -> str:
+    """A migrated PostgreSQL database without a row; whatever an earlier test left open in it is closed."""
+    url, engine = shared_postgres
+    others = "datname = current_database() AND pid <> pg_backend_pid()"
+    with engine.begin() as connection:
+        connection.execute(text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}"))  # noqa: S608
+        for table in reversed(Base.metadata.sorted_tables):
+            connection.execute(table.delete())
+    return url
 
 
 @pytest.fixture(scope="session")
@@ -92,12 +108,6 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("template") / "landit.db"
     migrate(f"sqlite:///{path}")
     return path
-
-
-@pytest.fixture
-def postgres_url(create_database: Callable[..., str], postgres_template: str) -> str:
-    """A migrated PostgreSQL database of this test's own."""
-    return create_database(f"landit_{next(_NUMBERS)}", postgres_template)
 
 
 @pytest.fixture

@@ -21,7 +21,8 @@ def reward_fates(connection: Connection, decision: AnyRow) -> tuple[RewardFate, 
     """Say what became of the rewards that name a decision, its repeats, or (where it is a row) its unit."""
     definition = _definition(connection, decision.experiment_id)
     original: str = decision.repeat_of or decision.id
-    row = _row_of(connection, definition.unit, decision, original)
+    counts = decision.reason in COUNTED
+    row = _row_of(connection, definition.unit, decision, original) if counts else None
     head = _head(connection, definition.unit, decision.experiment_id, row or original)
     here = and_(Head.experiment_id == decision.experiment_id, Head.id == head.id)
     claims = read_claims(connection, definition.unit, lambda query: query.where(here)).get(head.id, [])
@@ -29,7 +30,7 @@ def reward_fates(connection: Connection, decision: AnyRow) -> tuple[RewardFate, 
     counted = fold(definition.metrics, claims, time=head.time, until=head.until).counted
 
     def fate(claim: Claim) -> Fate:
-        if decision.reason not in COUNTED:
+        if not counts:
             return Fate.UNUSED
         if row is None:
             return Fate.OPEN

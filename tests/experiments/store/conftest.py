@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -13,7 +14,7 @@ import pytest
 from experiments.definition import parse
 from experiments.model import Experiment, State
 from experiments.records import DecisionRecord, Record, RewardRecord
-from experiments.store import AnalysisRow, Step, Store
+from experiments.store import AnalysisRow, Step, Store, TrafficBucket, VariantSums
 
 SECOND = 1_000_000
 WINDOW = 60
@@ -23,16 +24,13 @@ _KEYS = (f"experiment-{i}" for i in itertools.count())
 
 def unit(name: object) -> str:
     """A pseudonym for a visitor."""
-    return f"{hash_free(name):032x}"
-
-
-def hash_free(name: object) -> int:
-    """A number of a name that no seed of Python's changes."""
-    return int.from_bytes(str(name).encode().rjust(16, b"\0")[-16:], "big")
+    return str(name).encode().hex().rjust(32, "0")[-32:]
 
 
 class Site:
     """One experiment in a store, with short ways to write and ship its records."""
+
+    start = START
 
     def __init__(self, store: Store, **fields: Any) -> None:
         body = {
@@ -61,15 +59,16 @@ class Site:
             "reason": "policy",
         } | fields
         vector = facts.pop("distribution")
-        position = self.experiment.variant_keys.index(facts["variant"])
-        facts.setdefault("probability", vector[position] if position < len(vector) else 0.5)
+        facts.setdefault("probability", 0.5)
+        if "probability" not in fields and isinstance(vector, list):
+            facts["probability"] = vector[self.experiment.variant_keys.index(facts["variant"])]
         return DecisionRecord(**facts, distribution=msgspec.Raw(json.dumps(vector).encode()))
 
     def reward(self, number: int | None = None, *, at: float, value: float = 1.0, key: str = "", **fields: Any) -> Any:
         """A reward for the decision of that number, or for the unit ``who``."""
         who = fields.pop("who", None)
         return RewardRecord(
-            experiment=self.experiment.id,
+            experiment=fields.pop("experiment", self.experiment.id),
             decision=None if number is None else f"{number:032x}",
             unit=None if who is None else unit(who),
             metric=fields.pop("metric", "sale"),
@@ -102,6 +101,14 @@ class Site:
             self.commit(rows)
         return self.store.analysis_rows(self.experiment.id)
 
+    def sums(self) -> list[VariantSums]:
+        """The running sums."""
+        return self.store.sums(self.experiment.id)
+
+    def traffic(self) -> list[TrafficBucket]:
+        """The traffic by minute."""
+        return self.store.traffic(self.experiment.id)
+
     def outcome(self, **fields: Any) -> float:
         """The outcome of the only row."""
         (row,) = self.learn(**fields)
@@ -109,12 +116,12 @@ class Site:
 
 
 @pytest.fixture
-def site(store: Store) -> Site:
-    """A running experiment that assigns visitors, on each kind of database."""
-    return Site(store)
+def sites(store: Store) -> Callable[..., Site]:
+    """A function that starts an experiment of the given fields, on each kind of database."""
+    return functools.partial(Site, store)
 
 
 @pytest.fixture
-def decision_site(store: Store) -> Site:
-    """A running experiment in which every decision counts."""
-    return Site(store, unit="decision")
+def site(sites: Callable[..., Site]) -> Site:
+    """A running experiment that assigns visitors, on each kind of database."""
+    return sites()
