@@ -13,7 +13,8 @@ from dashboard import auth
 from dashboard.auth import allow
 from dashboard.extension import store
 from dashboard.pages import policies
-from dashboard.pages.form import WINDOW_UNITS, AttributeFields, ExperimentForm, FormInvalid, VariantFields
+from dashboard.pages.form import WINDOW_UNITS, AttributeFields, ExperimentForm, VariantFields
+from dashboard.pages.reading import FormInvalid
 from experiments.access import UserRole
 from experiments.definition import parse, warnings
 from experiments.errors import Conflict, Invalid

@@ -7,29 +7,18 @@ page comes back. What a definition may be is not decided here but in :mod:`exper
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
 from bandit import registry
-from bandit.registry import Parameter
-from bandit.validation import InvalidInput
-from experiments.errors import Invalid
+from dashboard.pages.reading import FieldReader, FormInvalid, listed
 
 USUAL_CONTENT = ("headline", "text", "image", "button")
 """Keys of a variant's content that have their own field; all others are in its JSON."""
 WINDOW_UNITS = {"days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
 
 Row = TypeVar("Row", "VariantFields", "AttributeFields")
-
-
-class FormInvalid(Invalid):
-    """Fields of the form do not parse; ``problems`` says which and why, by HTML name."""
-
-    def __init__(self, problems: Mapping[str, str]) -> None:
-        count = len(problems)
-        super().__init__(f"{count} field{'s' if count > 1 else ''} need{'' if count > 1 else 's'} another look.")
-        self.problems = dict(problems)
 
 
 @dataclass
@@ -169,7 +158,7 @@ class ExperimentForm:
 
     def body(self) -> dict[str, Any]:
         """Return the JSON of the experiment; FormInvalid where fields do not parse."""
-        reader = _Reader()
+        reader = FieldReader()
         body = {
             "key": self.key.strip(),
             "name": self.name.strip(),
@@ -184,13 +173,13 @@ class ExperimentForm:
             "exploration": reader.share("exploration", self.exploration),
             "starts_at": _iso(self.starts_at),
             "ends_at": _iso(self.ends_at),
-            "tags": _listed(self.tags),
+            "tags": listed(self.tags),
         }
         if reader.problems:
             raise FormInvalid(reader.problems)
         return body
 
-    def _metric(self, reader: _Reader) -> dict[str, Any]:
+    def _metric(self, reader: FieldReader) -> dict[str, Any]:
         window = reader.number("metric_window", self.metric_window, needed=True) or 0
         metric = {
             "key": self.metric_key.strip(),
@@ -204,7 +193,7 @@ class ExperimentForm:
             metric[name] = reader.number(f"metric_{name}", getattr(self, f"metric_{name}"))
         return metric
 
-    def _params(self, reader: _Reader) -> dict[str, Any]:
+    def _params(self, reader: FieldReader) -> dict[str, Any]:
         mine = {name: text for name, text in self.params.items() if name.startswith(f"{self.policy}.") and text}
         known = (
             {item.name: item for item in registry.parameters(self.policy)} if self.policy in registry.names() else {}
@@ -215,68 +204,7 @@ class ExperimentForm:
         return read
 
 
-class _Reader:
-    """Turns text into values and remembers, by field, what did not turn."""
-
-    def __init__(self) -> None:
-        self.problems: dict[str, str] = {}
-
-    def number(self, name: str, text: str, *, needed: bool = False) -> int | float | None:
-        text = text.strip()
-        if not text:
-            if needed:
-                self.problems[name] = "A number is needed here."
-            return None
-        value = self._try(name, _finite, text, f"{text[:40]!r} is not a number.")
-        return value if value is None or value != int(value) else int(value)
-
-    def share(self, name: str, text: str) -> float | None:
-        """Read a percentage."""
-        value = self.number(name, text, needed=True)
-        if value is not None and not 0 <= value <= 100:
-            self.problems[name] = f"{text} is not from 0 to 100 percent."
-        return None if value is None else round(value / 100, 12)
-
-    def mapping(self, name: str, text: str) -> dict[str, Any]:
-        """Read a JSON object; empty text is an empty one."""
-        if not text.strip():
-            return {}
-        try:
-            value = json.loads(text, parse_constant=_no_constant)
-        except json.JSONDecodeError as error:
-            self.problems[name] = f"This is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
-        except (ValueError, RecursionError) as error:
-            self.problems[name] = f"This is not JSON: {error}"
-        else:
-            if isinstance(value, dict):
-                return value
-            self.problems[name] = 'This is JSON, but not an object: it must look like {"name": "value"}.'
-        return {}
-
-    def values(self, name: str, text: str) -> list[str]:
-        """Read values between commas, or a JSON list where values hold commas themselves."""
-        if not text.strip().startswith("["):
-            return _listed(text)
-        value = self._try(name, json.loads, text, "This begins like a JSON list but is none.")
-        return [str(item) for item in value or ()]
-
-    def check(self, name: str, parameter: Parameter, value: float | None) -> None:
-        """Hold a policy's parameter against its range; None was reported when it was read."""
-        try:
-            if value is not None:
-                parameter.check(value)
-        except InvalidInput as error:
-            self.problems[name] = f"{error}."
-
-    def _try(self, name: str, parse: Callable[[str], Any], text: str, message: str) -> Any:
-        try:
-            return parse(text)
-        except (ValueError, RecursionError):
-            self.problems[name] = message
-            return None
-
-
-def _variant(reader: _Reader, prefix: str, row: VariantFields) -> dict[str, Any]:
+def _variant(reader: FieldReader, prefix: str, row: VariantFields) -> dict[str, Any]:
     content = reader.mapping(f"{prefix}-content", row.content)
     for name in USUAL_CONTENT:
         typed = getattr(row, name).strip()
@@ -295,7 +223,7 @@ def _variant(reader: _Reader, prefix: str, row: VariantFields) -> dict[str, Any]
     }
 
 
-def _attribute(reader: _Reader, prefix: str, row: AttributeFields) -> dict[str, Any]:
+def _attribute(reader: FieldReader, prefix: str, row: AttributeFields) -> dict[str, Any]:
     attribute: dict[str, Any] = {"name": row.name.strip(), "type": row.type}
     if row.always_known:
         attribute["always_known"] = True
@@ -319,21 +247,6 @@ def _rows(typed: Mapping[str, str], prefix: str, kind: type[Row]) -> Iterator[Ro
         if kind is VariantFields:
             values["enabled"] = f"{prefix}-{number}-enabled" in typed
         yield kind(**values)
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if value - value != 0:
-        raise ValueError(f"{text} is not finite")
-    return value
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is not a JSON number")
-
-
-def _listed(text: str) -> list[str]:
-    return [item.strip() for item in text.split(",") if item.strip()]
 
 
 def _pretty(value: Mapping[str, Any]) -> str:

@@ -63,6 +63,7 @@ def report_json(key: str) -> ResponseReturnValue:
 
 @pages.get("/report.csv")
 @allow(UserRole.VIEWER, scope=Scope.ADMIN)
+@operation(summary="The report's table of variants, as CSV", tag="results")
 def report_csv(key: str) -> ResponseReturnValue:
     """Return the table of variants for a spreadsheet."""
     report = _report(store().experiment(key))

@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from bandit import registry
-from dashboard.pages.form import ExperimentForm, FormInvalid
+from dashboard.pages.form import ExperimentForm
+from dashboard.pages.reading import FormInvalid
 from experiments.definition import parse
 
 FULL: dict[str, Any] = {

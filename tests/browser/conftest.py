@@ -1,0 +1,83 @@
+"""A real server and a real browser: LANDIT_CHROMIUM, else chromium or google-chrome on the path."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from dashboard.app import create_app
+from dashboard.settings import Settings
+from experiments.store import Store
+
+
+class Quiet(WSGIRequestHandler):
+    """Keeps requests out of the test's output."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One browser for all tests."""
+    found = os.environ.get("LANDIT_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    assert found, "no browser: install chromium, or name one in LANDIT_CHROMIUM"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def site(sqlite_url: str, tmp_path: Path) -> Iterator[Flask]:
+    """The application, served on a free port under ``app.config["URL"]``."""
+    built: list[Flask] = []
+
+    def dispatch(environ: Any, start: Any) -> Any:
+        return built[0](environ, start)  # the application needs to know the port that the server got
+
+    server = make_server("127.0.0.1", 0, dispatch, threaded=True, request_handler=Quiet)
+    settings = Settings.read({}, data=tmp_path, store=sqlite_url, port=server.port)
+    built.append(create_app(settings))
+    built[0].config["URL"] = settings.url
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    yield built[0]
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    built[0].extensions["landit"].close()
+
+
+@pytest.fixture
+def kept(site: Flask) -> Store:
+    """The served application's store."""
+    store: Store = site.extensions["landit"].store
+    return store
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What the browser complained of: refused scripts and styles, errors of scripts."""
+    return []
+
+
+@pytest.fixture
+def page(chromium: Browser, site: Flask, complaints: list[str]) -> Iterator[Page]:
+    """A page of a browser without a past."""
+    context: BrowserContext = chromium.new_context(base_url=site.config["URL"])
+    opened = context.new_page()
+    opened.set_default_timeout(10_000)
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    yield opened
+    context.close()

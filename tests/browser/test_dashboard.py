@@ -1,0 +1,114 @@
+"""A marketer's first ten minutes, in a real browser."""
+
+from __future__ import annotations
+
+from flask import Flask
+from playwright.sync_api import Page, expect
+
+from dashboard import passwords
+from experiments.access import UserRole
+from experiments.clock import system_clock
+from experiments.definition import parse
+from experiments.model import Experiment, State
+from experiments.records import DecisionRecord
+from experiments.store import Store
+
+EVIL = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
+
+
+def sign_in(page: Page, site: Flask, kept: Store) -> None:
+    """Sign in by a cookie: the door itself has its own test."""
+    user = kept.add_user("ann@example.com", role=UserRole.ADMIN)
+    now = system_clock()
+    value = site.session_interface.get_signing_serializer(site).dumps(  # type: ignore[attr-defined]
+        {"_user_id": user.email, "since": now, "seen": now, "epoch": user.sessions, "_permanent": True}
+    )
+    page.context.add_cookies([{"name": "landit", "value": value, "url": site.config["URL"]}])
+
+
+def decisions(experiment: Experiment, first: int, count: int) -> list[DecisionRecord]:
+    """Decisions of a fixed split, alternating."""
+    return [
+        DecisionRecord(
+            id=f"{number:032x}", experiment=experiment.id, version=experiment.version, phase=1, unit=f"{number:032x}",
+            time=system_clock(), variant=experiment.variant_keys[number % 2], probability=0.5,
+            distribution=b"[0.5,0.5]", policy="fixed", policy_version=1, reason="policy",
+        )
+        for number in range(first, first + count)
+    ]  # fmt: skip
+
+
+def test_from_the_link_to_a_running_experiment(page: Page, kept: Store, complaints: list[str]) -> None:
+    """One-time link, password, the form with a variant added by its script, start."""
+    kept.add_user("ann@example.com", role=UserRole.ADMIN)
+    kept.create_login_link("ann@example.com", passwords.token_digest("first"), system_clock() + 60_000_000)
+    page.goto("/signin/first")
+    page.get_by_label("New password").fill("correct horse battery")
+    page.get_by_label("The same again").fill("correct horse battery")
+    page.get_by_role("button", name="Set password").click()
+    page.get_by_role("link", name="New experiment").click()
+    page.get_by_label("Name", exact=True).first.fill("Spring landing page")
+    expect(page.get_by_label("Key").first).to_have_value("spring-landing-page")
+    page.get_by_role("button", name="Add a variant").click()
+    page.locator("[name=variants-2-key]").fill("c")
+    page.locator("[name=variants-2-headline]").fill("Third time lucky")
+    page.get_by_role("button", name="Create draft").last.click()
+    page.get_by_role("button", name="Start").click()
+    expect(page.get_by_text("The experiment is running")).to_be_visible()
+    experiment = kept.experiment("spring-landing-page")
+    assert experiment.state is State.RUNNING
+    assert experiment.definition.variants[2].content == {"headline": "Third time lucky"}
+    assert complaints == []
+
+
+def test_the_results_page_refreshes_itself(page: Page, site: Flask, kept: Store, complaints: list[str]) -> None:
+    """New decisions appear in numbers and chart without a reload, and no policy is violated."""
+    body = {"key": "spring", "variants": [{"key": "a"}, {"key": "b"}], "metrics": [{"key": "m"}]}
+    kept.create_experiment(parse(body | {"policy": {"name": "fixed"}, "tags": ["simulated"]}), by="test")
+    experiment = kept.set_state("spring", State.RUNNING, by="test")
+    kept.ship("j.log", start=0, end=1, records=decisions(experiment, 1, 10))
+    sign_in(page, site, kept)
+    page.goto("/experiments/spring")
+    shown = page.locator("[data-number=decisions]")
+    expect(shown).to_have_text("10")
+    expect(page.locator("[data-chart=traffic] .scatterlayer .trace")).to_have_count(2)
+    page.evaluate("window.stayed = true")
+    kept.ship("j.log", start=1, end=2, records=decisions(experiment, 11, 32))
+    expect(shown).to_have_text("42")
+    assert page.evaluate("window.stayed")
+    assert page.evaluate("document.querySelector('[data-chart=traffic]').data[0].y[0]") == 0.5
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    expect(page.get_by_text("Simulated visitors").first).to_be_visible()
+    assert complaints == []
+
+
+def test_planted_code_does_not_run(page: Page, site: Flask, kept: Store) -> None:
+    """In names and content, on every page, charts and their labels included."""
+    variants = [{"key": key, "name": EVIL, "content": {"headline": EVIL, "image": EVIL}} for key in "ab"]
+    body = {"key": "spring", "name": EVIL, "hypothesis": EVIL, "variants": variants, "metrics": [{"key": "m"}]}
+    kept.create_experiment(parse(body), by="test")
+    experiment = kept.set_state("spring", State.RUNNING, by=EVIL)
+    kept.ship("j.log", start=0, end=1, records=decisions(experiment, 1, 10))
+    sign_in(page, site, kept)
+    for path in ("/experiments", "/experiments/spring", "/experiments/spring/edit", "/experiments/spring/finish"):
+        page.goto(path)
+        page.wait_for_load_state("networkidle")
+        assert page.title() != "owned"
+        assert page.locator("img").count() == 0
+
+
+def test_pages_fit_a_phone_and_can_be_used_by_keyboard(page: Page, site: Flask, kept: Store) -> None:
+    """No sideways scrolling at 390 px; the first Tab leads to the content; every field has a label."""
+    kept.create_experiment(
+        parse({"key": "spring", "variants": [{"key": "a"}, {"key": "b"}], "metrics": [{"key": "m"}]}), by="test"
+    )
+    sign_in(page, site, kept)
+    page.set_viewport_size({"width": 390, "height": 844})
+    for path in ("/experiments", "/experiments/spring", "/new", "/keys", "/users", "/audit"):
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+        unnamed = """[...document.querySelectorAll('input:not([type=hidden]), select, textarea')]
+            .filter((field) => !field.labels.length).map((field) => field.outerHTML)"""
+        assert page.evaluate(unnamed) == [], path
