@@ -29,6 +29,7 @@ import numpy as np
 
 from bandit import policies
 from bandit.features import Schema
+from bandit.policy import Policy
 from bandit.types import Arms, Batch
 from experiments.access import APIKey, Scope
 from experiments.definition import parse
@@ -54,9 +55,9 @@ end
 function request() at = at %% #requests + 1; return requests[at] end
 function done(summary, latency)
   local e = summary.errors
-  io.write(string.format('\\n{"requests": %%d, "microseconds": %%d, "refused": %%d, "broken": %%d, "p50": %%f, "p99": %%f}\\n',
-    summary.requests, summary.duration, e.status, e.connect + e.read + e.write + e.timeout,
-    latency:percentile(50) / 1000, latency:percentile(99) / 1000))
+  local form = '\\n{"requests": %%d, "microseconds": %%d, "refused": %%d, "broken": %%d, "p50": %%f, "p99": %%f}\\n'
+  io.write(string.format(form, summary.requests, summary.duration, e.status,
+    e.connect + e.read + e.write + e.timeout, latency:percentile(50) / 1000, latency:percentile(99) / 1000))
 end
 """
 
@@ -124,11 +125,11 @@ def bench_choose(*, seconds: int = 2) -> dict[str, Any]:
     return _figures(rounds)
 
 
-def _figures(rounds: list[tuple[Load, ...]]) -> dict[str, Any]:
+def _figures(rounds: list[tuple[Load, Load, Load, Load]]) -> dict[str, Any]:
     noop, choose, contextual, reward = (list(loads) for loads in zip(*rounds, strict=True))
 
     def middle(loads: list[Load], name: str) -> float:
-        return round(median(getattr(load, name) for load in loads), 2)
+        return round(float(median(getattr(load, name) for load in loads)), 2)
 
     cpu = {
         "noop": middle(noop, "cpu_micros"),
@@ -177,7 +178,7 @@ class _Bench:
         command = [self._wrk, "-t1", f"-c{CONNECTIONS}", f"-d{self._seconds}s", "-s", str(script), server.url]
         before = os.times()
         with _pinned(1):
-            output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            output = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603 - our own command
         after = os.times()
         used = server.cpu_seconds() - used
         client = after.children_user + after.children_system - before.children_user - before.children_system
@@ -216,7 +217,7 @@ def _server(target: str, data: Path, *flags: str) -> Iterator[_Server]:
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--workers", "1", "--blocking-threads", "4"]
     command += ["--no-ws", "--log-level", "error", "--port", str(port), *flags, target]
     with _pinned(0):
-        process = subprocess.Popen(command, env=os.environ | {"LANDIT_DATA": str(data)})
+        process = subprocess.Popen(command, env=os.environ | {"LANDIT_DATA": str(data)})  # noqa: S603 - our own command
     try:
         _wait(process, port)
         yield _Server(process.pid, port)
@@ -301,7 +302,7 @@ def _published(number: int, key: str, policy: str, rng: np.random.Generator) -> 
     return PublishedExperiment(experiment, blob, 17)
 
 
-def _learned(name: str, arms: Arms, schema: Schema, rng: np.random.Generator, *, rows: int = 2_000) -> policies.Policy:
+def _learned(name: str, arms: Arms, schema: Schema, rng: np.random.Generator, *, rows: int = 2_000) -> Policy:
     policy = policies.create(name, arms=arms, schema=schema, exploration=0.2)
     chosen = rng.integers(0, len(arms), rows)
     policy.learn(

@@ -112,9 +112,7 @@ class HotPath:
             status, headers, answer = _refusal(error)
         except Exception:
             _log.exception("%s failed", path)
-            status, headers, answer = _refusal(
-                LanditError("Landit made a mistake; it has been logged.", code="internal")
-            )
+            status, headers, answer = _refusal(_OUR_MISTAKE)
         if "HTTP_ORIGIN" in environ:
             headers = headers + self._cross_origin(environ)
         self._answers[path, status] += 1
@@ -176,7 +174,7 @@ def _key_text(environ: WSGIEnvironment) -> tuple[str, bool]:
     key = environ.get("HTTP_X_API_KEY")
     if key is not None:
         return key, False
-    keys = parse_qs(environ.get("QUERY_STRING", ""), max_num_fields=20).get("key")
+    keys = parse_qs(environ.get("QUERY_STRING", "")).get("key")
     if not keys:
         raise Unauthorized("there is no API key", hint="Send `Authorization: Bearer KEY`.")
     return keys[0], True

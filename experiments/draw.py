@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from hashlib import blake2b
 
-import numba
 import numpy as np
 
+from bandit.jit import kernel
 from bandit.types import Floats, Ints
 
 
@@ -27,6 +27,7 @@ class Draws:
     def __init__(self, salt: bytes) -> None:
         self._variant = blake2b(key=salt, person=b"draw", digest_size=8)
         self._traffic = blake2b(key=salt, person=b"traffic", digest_size=8)
+        _race(0, np.zeros(1, np.int64), np.ones(1))  # compiled now, not under the first visitor
 
     def variant(self, experiment: int, draw_key: str, *, slots: Ints, p: Floats) -> int:
         r"""Return the index of the variant drawn from ``p`` by a race of exponential clocks.
@@ -52,7 +53,7 @@ class Draws:
         """
         digest = self._variant.copy()
         digest.update(b"%d/%b" % (experiment, draw_key.encode()))
-        winner: int = race(int.from_bytes(digest.digest(), "little", signed=True), slots, p)
+        winner = _race(int.from_bytes(digest.digest(), "little", signed=True), slots, p)
         if winner < 0:
             raise ValueError(f"no variant has a positive probability: {p}")
         return winner
@@ -68,8 +69,8 @@ class Draws:
         return int.from_bytes(digest.digest(), "little") < share * 2.0**64
 
 
-@numba.njit()
-def race(seed: int, slots: Ints, p: Floats) -> int:
+@kernel
+def _race(seed: int, slots: Ints, p: Floats) -> int:
     """Expand ``seed`` (int64) by slot and return the first clock to ring, or -1 where no ``p`` is positive.
 
     SplitMix64 (Steele, Lea and Flood 2014), 53 bits of it a slot. Compiled: 0.4 µs for K = 10 against 2.8 in Python.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,7 +13,7 @@ from experiments.draw import Draws
 from experiments.errors import Forbidden, Invalid, NotFound, Unauthorized, Unavailable
 from experiments.identity import DecisionIds
 from experiments.journal import Journal
-from experiments.model import Metric, Micros, Reason, State
+from experiments.model import Metric, MetricKind, Micros, Reason, State
 from experiments.published import Catalog
 from experiments.records import DecisionRecord, RepeatRecord, RewardRecord
 from experiments.requests import ChooseRequest, RewardRequest
@@ -312,9 +313,9 @@ def _metric(served: Served, key: str) -> Metric:
 
 
 def _check_value(metric: Metric, value: float) -> None:
-    if value < metric.min or (metric.max is not None and value > metric.max):
-        most = "∞" if metric.max is None else f"{metric.max:g}"
-        raise Invalid(f"value: {value:g} is outside the range {metric.min:g} to {most} of {metric.key}")
+    most = 1.0 if metric.kind is MetricKind.CONVERSION else math.inf if metric.max is None else metric.max
+    if not metric.min <= value <= most:
+        raise Invalid(f"value: {value:g} is outside the range {metric.min:g} to {most:g} of {metric.key}")
 
 
 def _micros(at: datetime) -> Micros:

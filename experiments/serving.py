@@ -20,6 +20,7 @@ from experiments.model import Micros, Reason, State, UnitKind
 from experiments.published import PublishedExperiment
 
 _KEPT_SUBSETS = 256
+_TOLERANCE = 1e-6
 _encode = msgspec.json.Encoder().encode
 _log = logging.getLogger(__name__)
 
@@ -83,6 +84,7 @@ class Served:
         self.index = {key: i for i, key in enumerate(experiment.variant_keys)}
         self.contents = tuple(Raw(_encode(variant.content)) for variant in definition.variants)
         self._enabled = np.array([variant.enabled for variant in definition.variants])
+        self._all_enabled = bool(self._enabled.all())
         self._policy_name = PolicyName(definition.policy.name, version)
         self._starts = None if definition.starts_at is None else parse_time(definition.starts_at)
         self._ends = None if definition.ends_at is None else parse_time(definition.ends_at)
@@ -119,7 +121,7 @@ class Served:
             ``subset`` names an unknown variant, or leaves none that is enabled.
         """
         if self.policy is not None and self.policy.contextual:
-            return self._contextual(self.policy, context, self._allowed(subset))
+            return self._contextual(self.policy, context, subset)
         odds = self._kept.get(subset)
         if odds is None:
             odds = self._context_free(self._allowed(subset))
@@ -175,9 +177,11 @@ class Served:
             return self._by_weight(allowed)
         return self._checked(self.policy.distribution(None, allowed)[0], allowed)
 
-    def _contextual(self, policy: Policy, context: Context, allowed: Bools) -> Odds:
+    def _contextual(self, policy: Policy, context: Context, subset: Subset) -> Odds:
+        allowed = self._allowed(subset)
+        mask = None if subset is None and self._all_enabled else allowed  # None is the policy's shorter way
         try:
-            p = policy.distribution(policy.schema.encode_one(context)[None, :], allowed)[0]
+            p = policy.distribution(policy.schema.encode_one(context)[None, :], mask)[0]
         except (ValueError, ArithmeticError, RuntimeError):
             _log.exception("%s: the policy failed on a context", self.experiment.key)
             return self._by_weight(allowed)
@@ -185,7 +189,7 @@ class Served:
 
     def _checked(self, p: Floats, allowed: Bools) -> Odds:
         """Those odds, unless they are no distribution (NaN included)."""
-        if not abs(p.sum() - 1.0) < 1e-6 or p.min() < 0:
+        if not abs(p.sum() - 1.0) < _TOLERANCE or p.min() < 0:
             _log.error("%s: the policy's answer is no distribution: %s", self.experiment.key, p)
             return self._by_weight(allowed)
         return self._odds(p, self._policy_name, Reason.POLICY)
@@ -212,11 +216,19 @@ def _policy(published: PublishedExperiment, before: Served | None) -> tuple[Poli
     """The published policy and its version, read anew only where its bytes are other ones than before."""
     if published.policy is None:
         return None, 0
-    kept = (None, 0) if before is None else (before.policy, before.version)
     if before is not None and before.published.policy == published.policy and before.policy is not None:
         return before.policy, published.policy_version
     try:
-        return policies.from_bytes(published.policy), published.policy_version
+        return _read(published.policy), published.policy_version
     except ValueError as error:
         _log.error("%s: version %d is refused: %s", published.experiment.key, published.policy_version, error)
-        return kept
+        return (None, 0) if before is None else (before.policy, before.version)
+
+
+def _read(blob: bytes) -> Policy:
+    """The policy, asked once: what it has to compile or to derive is ready before the first visitor."""
+    policy = policies.from_bytes(blob)
+    answer = policy.distribution(policy.schema.encode([{}]))
+    if not abs(answer.sum() - 1.0) < _TOLERANCE:
+        raise ValueError(f"its distribution is {answer.tolist()}")
+    return policy
