@@ -45,40 +45,48 @@ def allowed_of(allowed: npt.ArrayLike, rows: int | None, arms: int) -> Bools | N
 
 
 def batch_of(batch: Batch, *, arms: int, width: int, contextual: bool) -> None:
-    """Refuse a batch that no policy may learn from.
+    """Refuse a batch that no policy may learn from. Messages are made only for what is refused: this is called often.
 
     Rows of ``distributions`` may sum to less than one: an arm that had a share then may be gone by now.
     """
     n = len(batch)
-    for name, array, shape in [
-        ("arms", batch.arms, (n,)),
-        ("rewards", batch.rewards, (n,)),
-        ("weights", batch.weights, (n,)),
-        ("times", batch.times, (n,)),
-        ("distributions", batch.distributions, (n, arms)),
-    ]:
-        require(array.shape == shape, f"{name} must have shape {shape}, found {array.shape}")
+    _shaped("arms", batch.arms, (n,))
+    _shaped("distributions", batch.distributions, (n, arms))
+    for name in ("rewards", "weights", "times"):
+        _shaped(name, getattr(batch, name), (n,))
     contexts_of(batch.contexts, width, rows=n, contextual=contextual)
-    require(len(batch.contexts) == n, f"contexts must have {n} rows, found {len(batch.contexts)}")
-    require(np.issubdtype(batch.arms.dtype, np.integer), f"arms must be whole numbers, found {batch.arms.dtype}")
-    if n == 0:
-        return
-    low, high = int(batch.arms.min()), int(batch.arms.max())
-    require(low >= 0 and high < arms, f"arms must lie in [0, {arms - 1}], found {low}..{high}")
+    if len(batch.contexts) != n:
+        raise InvalidInput(f"contexts must have {n} rows, found {len(batch.contexts)}")
+    if batch.arms.dtype.kind not in "iu":
+        raise InvalidInput(f"arms must be whole numbers, found {batch.arms.dtype}")
+    if n > 0:
+        _values(batch, arms)
+
+
+def _shaped(name: str, array: npt.NDArray[Any], shape: tuple[int, ...]) -> None:
+    if array.shape != shape:
+        raise InvalidInput(f"{name} must have shape {shape}, found {array.shape}")
+
+
+def _values(batch: Batch, arms: int) -> None:
+    low, high = batch.arms.min(), batch.arms.max()
+    if low < 0 or high >= arms:
+        raise InvalidInput(f"arms must lie in [0, {arms - 1}], found {low}..{high}")
     require_finite("rewards", batch.rewards)
     require_finite("weights", batch.weights)
-    require(bool((batch.weights >= 0).all()), f"weights must not be negative, found {batch.weights.min()!r}")
     require_finite("distributions", batch.distributions)
-    require(
-        bool((batch.distributions >= 0).all() and (batch.distributions.sum(axis=1) <= 1 + SLACK).all()),
-        "rows of distributions must be non-negative and sum to at most one",
-    )
-    least = float(batch.propensities.min())
-    require(least > 0, f"the logged probability of a chosen arm must be positive, found {least!r}")
+    if batch.weights.min() < 0:
+        raise InvalidInput(f"weights must not be negative, found {batch.weights.min()}")
+    if batch.distributions.min() < 0 or batch.distributions.sum(axis=1).max() > 1 + SLACK:
+        raise InvalidInput("rows of distributions must be non-negative and sum to at most one")
+    least = batch.propensities.min()
+    if least <= 0:
+        raise InvalidInput(f"the logged probability of a chosen arm must be positive, found {least}")
 
 
 def require_finite(name: str, array: npt.NDArray[Any]) -> None:
     """Refuse NaN and infinity. The sum tells at once; only where it overflows does each element have to."""
     if not math.isfinite(np.add.reduce(array, axis=None)):
         bad = ~np.isfinite(array)
-        require(not bad.any(), f"{name} must be finite, found {array[bad][:1].tolist()}")
+        if bad.any():
+            raise InvalidInput(f"{name} must be finite, found {array[bad][0]}")

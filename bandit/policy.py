@@ -199,12 +199,14 @@ class Policy(ABC):
         return contexts_of(contexts, self.schema.width, rows=rows, contextual=self.contextual)
 
     def _mix(self, law: Floats, allowed: Bools | None) -> Floats:
-        if self.exploration == 0:
-            return law
-        if allowed is None:
-            return law * (1 - self.exploration) + self.exploration / len(self.arms)
-        uniform = allowed / allowed.sum(axis=1, keepdims=True)
-        return np.asarray(law * (1 - self.exploration) + uniform * self.exploration)
+        """Turn a law into the answer, in place: a law is made anew for every question."""
+        if self.exploration > 0:
+            law *= 1 - self.exploration
+            if allowed is None:
+                law += self.exploration / len(self.arms)
+            else:
+                law += self.exploration * allowed / allowed.sum(axis=1, keepdims=True)
+        return law
 
 
 class SumPolicy(Policy):
