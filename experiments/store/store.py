@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from experiments.errors import LanditError
 from experiments.model import Micros
 from experiments.store.access import Access
 from experiments.store.engine import Database
@@ -37,7 +38,11 @@ class Store(Experiments, Shipping, Leadership, Learning, Reading, Log, Access):
             The database is down.
         """
         database = Database(url)
-        check(database)
+        try:
+            check(database)
+        except LanditError:
+            database.close()
+            raise
         return cls(database, clock)
 
     def close(self) -> None:

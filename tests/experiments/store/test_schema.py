@@ -1,0 +1,143 @@
+"""The schema: one owner, equal to the tables, and never guessed at."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine, create_engine, text
+
+from experiments.errors import StoreError, Unavailable
+from experiments.records import MarkRecord
+from experiments.store import Store, migrate
+from experiments.store.engine import Database
+from experiments.tables import Base
+
+
+@pytest.fixture
+def engine(store_url: str) -> Iterator[Engine]:
+    """The engine of a migrated database."""
+    database = Database(store_url)
+    yield database.engine
+    database.close()
+
+
+def test_migrations_and_tables_agree(engine: Engine) -> None:
+    """Alembic finds nothing to do between the migrated database and the tables."""
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_create_all_equals_migrations(sqlite_url: str) -> None:
+    """On SQLite, where Alembic sees less, the very statements of ``create_all`` are those of the migrations."""
+
+    def statements(engine: Engine) -> dict[str, list[str]]:
+        """The words of each statement; the order of constraints says nothing."""
+        query = "SELECT name, sql FROM sqlite_master WHERE type IN ('table', 'index') AND sql IS NOT NULL"
+        with engine.connect() as connection:
+            found = {row.name: sorted(re.findall(r"\w+|<>", row.sql)) for row in connection.execute(text(query))}
+        return {name: words for name, words in found.items() if name != "alembic_version"}
+
+    migrated, created = create_engine(sqlite_url), create_engine("sqlite://")
+    Base.metadata.create_all(created)
+    assert statements(migrated) == statements(created)
+    migrated.dispose()
+    created.dispose()
+
+
+def test_migrate_again(store_url: str) -> None:
+    """Migrating a migrated database changes nothing."""
+    migrate(store_url)
+    migrate(store_url)
+
+
+def test_newer_schema(store_url: str, engine: Engine, store: Store) -> None:
+    """A database that a newer version migrated is neither opened nor migrated."""
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    for use in (migrate, lambda url: Store.open(url, clock=int)):
+        with pytest.raises(StoreError, match=r"'9999'.*Upgrade landit"):
+            use(store_url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+
+
+def test_no_schema(tmp_path: Path, create_database: Callable[[str], str]) -> None:
+    """An empty database and a missing file say: landit migrate."""
+    (tmp_path / "empty.db").touch()
+    urls = [f"sqlite:///{tmp_path}/empty.db", f"sqlite:///{tmp_path}/none.db", create_database("landit_empty")]
+    for url in urls:
+        with pytest.raises(StoreError, match="Run: landit migrate"):
+            Store.open(url, clock=int)
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_migrate_makes_the_folder(tmp_path: Path) -> None:
+    """The folder of an SQLite file is made; a file in its place is named."""
+    migrate(f"sqlite:///{tmp_path}/a/b/landit.db")
+    Store.open(f"sqlite:///{tmp_path}/a/b/landit.db", clock=int).close()
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match=r"file/landit\.db"):
+        migrate(f"sqlite:///{tmp_path}/file/landit.db")
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("mysql://ann:hidden@host/landit", "mysql://ann:\\*\\*\\*@host/landit has the scheme 'mysql'"),
+        ("landit.db", "cannot be read"),
+        ("sqlite://", "names no file"),
+        ("sqlite:///:memory:", "names no file"),
+        ("", "cannot be read"),
+    ],
+)
+def test_wrong_url(url: str, words: str) -> None:
+    """A URL that is none of a store's is refused by name, without its password."""
+    for use in (migrate, lambda url: Store.open(url, clock=int)):
+        with pytest.raises(StoreError, match=words) as caught:
+            use(url)
+        assert "hidden" not in str(caught.value)
+
+
+def test_no_such_database(postgres_server: str) -> None:
+    """A database that does not exist is named; one that is down is a matter of time."""
+    with pytest.raises(StoreError, match="nowhere"):
+        migrate(Database(postgres_server).url.set(database="nowhere").render_as_string(hide_password=False))
+    with pytest.raises(Unavailable, match="cannot be used now") as caught:
+        migrate("postgresql://ann:hidden@127.0.0.1:1/landit")
+    assert "hidden" not in str(caught.value)
+
+
+def test_not_a_database(tmp_path: Path) -> None:
+    """A file that is something else is not opened as a store."""
+    (tmp_path / "text.db").write_text("Dear diary, " * 1000)
+    with pytest.raises(StoreError, match="not a database"):
+        Store.open(f"sqlite:///{tmp_path}/text.db", clock=int)
+
+
+def test_pragmas(sqlite_url: str) -> None:
+    """SQLite runs in WAL, waits for a lock, and keeps references."""
+    database = Database(sqlite_url)
+    with database.reading() as connection:
+        found = [
+            connection.execute(text(f"PRAGMA {name}")).scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        ]
+    database.close()
+    assert found == ["wal", 1, 1, 5000]
+
+
+def test_views(store: Store, site: object, engine: Engine) -> None:
+    """People read decisions and rewards with keys and times they understand."""
+    ship, decision, reward = (getattr(site, name) for name in ("ship", "decision", "reward"))
+    ship(decision(1, who="x", at=1.5, context={"device": "mobile"}), reward(1, at=2), MarkRecord(time=1))
+    with engine.connect() as connection:
+        seen = connection.execute(text("SELECT decision, variant, time FROM readable_decisions")).one()
+        paid = connection.execute(text("SELECT decision, metric, value FROM readable_rewards")).one()
+    assert (seen.decision, seen.variant, str(seen.time)[:10]) == (f"{1:032x}", "a", "2027-01-15")
+    assert tuple(paid) == (f"{1:032x}", "sale", 1.0)
