@@ -18,8 +18,8 @@ SECONDS = 0.5
 """For how long each is measured; the fastest of three runs counts, since other work can only slow one down."""
 
 
-def bench(*, widths: tuple[int, ...] = (20, 100)) -> list[dict[str, Any]]:
-    """Return one row a policy: events (choose, then learn from that one decision) a second, and the peer's.
+def bench_policy(*, widths: tuple[int, ...] = (20, 100)) -> dict[str, list[dict[str, Any]]]:
+    """Return ``rows``, one a policy: events (choose, then learn from that one decision) a second, and the peer's.
 
     The peer of contextual policies is Vowpal Wabbit's own loop, without our checks and bytes; None where it is not
     installed. All choose one at a time, on one core.
@@ -30,7 +30,7 @@ def bench(*, widths: tuple[int, ...] = (20, 100)) -> list[dict[str, Any]]:
         peer = None if vowpal is None else _rate(vowpal)
         rows += [_row(name, width, peer) for name in ("linucb", "linear_thompson", "vw_squarecb")]
     rows += [_answers(name, width) for name in ("linucb", "linear_thompson") for width in widths]
-    return rows
+    return {"rows": rows}
 
 
 def _row(name: str, width: int, peer: float | None) -> dict[str, Any]:
