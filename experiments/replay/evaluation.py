@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import reduce
 from typing import Any
 
 import numpy as np
 
 from bandit import offpolicy
-from bandit.offpolicy import Estimate, Estimator, Predictor, RewardModel, Situations, Sums
+from bandit.offpolicy import Estimator, Predictor, RewardModel, Situations, Sums
 from bandit.validation import InvalidInput
 from experiments.errors import CannotEstimate, Invalid
+from experiments.replay.answers import EvaluationReport, Refusal, Result, known
 from experiments.replay.log import Log, Recorded
 from experiments.replay.rows import Rows
 from experiments.replay.targets import Target, find_target
@@ -23,72 +22,6 @@ LEAST_EFFECTIVE_ROWS = 100
 MOST_UNSUPPORTED = 0.05
 SUSPICIOUS_STANDARD_ERRORS = 4.0
 """How far the mean weight may be from 1, in its standard errors, before the report says so."""
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """One estimator's answer."""
-
-    estimator: Estimator
-    estimate: Estimate
-    difference: Estimate
-    """To what the logged policy earned, paired on the same rows."""
-
-    def to_json(self) -> dict[str, Any]:
-        """As ``landit evaluate --json`` prints it."""
-        return {"estimator": self.estimator.value} | _json(self.estimate) | {"difference": _json(self.difference)}
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """An estimator that the log does not support, and why."""
-
-    estimator: Estimator
-    reason: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class EvaluationReport:
-    """What a log says of a target policy."""
-
-    log: str
-    target: str
-    metric: str
-    reward_model: str | None
-    rows: int
-    learned_from: int
-    """Rows before these that taught the target."""
-    effective_sample_size: float | None
-    max_weight: float | None
-    sum_of_weights: float | None
-    unsupported: float | None
-    """U, the share of the target's choices that the logged policy could not have made; None: cannot be known."""
-    logged: Estimate
-    estimates: tuple[Result, ...]
-    refused: tuple[Refusal, ...]
-    clustered: bool
-    """Whether standard errors are clustered by unit."""
-    warnings: tuple[str, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """As ``landit evaluate --json`` prints it."""
-        return {
-            "log": self.log,
-            "target": self.target,
-            "metric": self.metric,
-            "reward_model": self.reward_model,
-            "rows": self.rows,
-            "learned_from": self.learned_from,
-            "effective_sample_size": self.effective_sample_size,
-            "max_weight": self.max_weight,
-            "sum_of_weights": self.sum_of_weights,
-            "unsupported": self.unsupported,
-            "clustered": self.clustered,
-            "logged": _json(self.logged),
-            "estimates": [result.to_json() for result in self.estimates],
-            "refused": [{"estimator": one.estimator.value, "reason": one.reason} for one in self.refused],
-            "warnings": list(self.warnings),
-        }
 
 
 def evaluate(
@@ -123,7 +56,7 @@ def evaluate(
     ------
     CannotEstimate
         Above 5 % of the target's choices were impossible under the logged policy; the weighted rows are worth fewer
-        than 100; or nothing that was asked for can be estimated.
+        than 100 and something that weights them was asked for; or nothing that was asked for can be estimated.
     Invalid, NotFound
         The target, an estimator, the model or a row is wrong.
     """
@@ -144,10 +77,10 @@ def evaluate(
         reward_model=reward_model if modelled else None,
         rows=sums.rows,
         learned_from=aim.learned_from,
-        effective_sample_size=_known(sums.effective_sample_size),
-        max_weight=_known(sums.largest_weight),
-        sum_of_weights=_known(sums.sum_of_weights),
-        unsupported=_known(sums.unsupported_share),
+        effective_sample_size=known(sums.effective_sample_size),
+        max_weight=known(sums.largest_weight),
+        sum_of_weights=known(sums.sum_of_weights),
+        unsupported=known(sums.unsupported_share),
         logged=offpolicy.logged(sums),
         estimates=tuple(_result(estimator, log, sums) for estimator in kept),
         refused=refused,
@@ -157,10 +90,10 @@ def evaluate(
 
 
 def _estimators(names: Sequence[str]) -> list[Estimator]:
-    known = [estimator.value for estimator in Estimator]
-    unknown = [name for name in names if name not in known]
+    there = [estimator.value for estimator in Estimator]
+    unknown = [name for name in names if name not in there]
     if unknown or not names:
-        raise Invalid(f"There is no estimator {', '.join(unknown) or 'named'}.", hint=f"There are {', '.join(known)}.")
+        raise Invalid(f"There is no estimator {', '.join(unknown) or 'named'}.", hint=f"There are {', '.join(there)}.")
     return [Estimator(name) for name in dict.fromkeys(names)]
 
 
@@ -192,8 +125,9 @@ def _situations(log: Log, rows: Rows) -> Situations:
 
 def _sums(log: Log, target: Target, model: tuple[Predictor, bool] | None) -> Sums:
     predictor, modelled_by_context = (None, False) if model is None else model
-    parts = (
-        Sums.of(
+    merged: Sums | None = None
+    for rows in log.rows(contexts=target.needs_contexts or modelled_by_context, skip=target.learned_from):
+        part = Sums.of(
             target.distribution(rows),
             rows.chosen,
             rewards=rows.rewards,
@@ -202,12 +136,10 @@ def _sums(log: Log, target: Target, model: tuple[Predictor, bool] | None) -> Sum
             model=None if predictor is None else predictor(_situations(log, rows)),
             units=rows.units if log.units_repeat else None,
         )
-        for rows in log.rows(contexts=target.needs_contexts or modelled_by_context, skip=target.learned_from)
-    )
-    try:
-        return reduce(Sums.merge, parts)
-    except TypeError as error:
-        raise CannotEstimate(f"{log.name} has no analysis rows.") from error
+        merged = part if merged is None else merged.merge(part)
+    if merged is None:
+        raise CannotEstimate(f"{log.name} has no analysis rows.")
+    return merged
 
 
 def _refuse_whole(sums: Sums, asked: Sequence[Estimator]) -> None:
@@ -265,16 +197,3 @@ def _warnings(log: Log, sums: Sums) -> list[str]:
         if abs(off) > SUSPICIOUS_STANDARD_ERRORS * stderr + 1e-3:
             found.append(f"the mean weight is {1 + off:.4g}, not 1: choices are missing, or propensities are wrong")
     return found
-
-
-def _known(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
-def _json(estimate: Estimate) -> dict[str, float | None]:
-    return {
-        "value": _known(estimate.value),
-        "stderr": _known(estimate.stderr),
-        "low": _known(estimate.low),
-        "high": _known(estimate.high),
-    }

@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 
 from bandit.policy import Policy
-from bandit.validation import InvalidInput
-from experiments.errors import CannotEstimate, Invalid
+from experiments.errors import CannotEstimate
 from experiments.replay.log import Log, Recorded
 from experiments.replay.rows import Rows
-from experiments.replay.targets import new_policy
+from experiments.replay.targets import new_policy, teach
 
 LEAST_ACCEPTED = 100
 MOST_AHEAD = 256
@@ -153,7 +152,4 @@ class _Walk:
         if self.seen > self.late_after:
             self.late_rounds += 1
             self.late_total += reward
-        try:
-            self.policy.learn(row.lesson(len(self.policy.arms)))
-        except InvalidInput as error:
-            raise Invalid(f"{self.policy.name} cannot learn row {row.numbers[0]} of the log: {error}.") from error
+        teach(self.policy, row)

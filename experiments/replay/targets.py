@@ -11,7 +11,7 @@ import numpy as np
 
 from bandit import policies
 from bandit.policy import Policy
-from bandit.types import Bools, Floats
+from bandit.types import Floats
 from bandit.validation import InvalidInput
 from experiments.errors import CannotEstimate, Invalid, NotFound
 from experiments.replay.log import Log, Recorded
@@ -124,14 +124,13 @@ def _learned(spec: str, name: str, log: Log, params: dict[str, Any]) -> Target:
     read = 0
     for rows in log.rows(contexts=policy.contextual):
         part = rows[: half - read]
-        policy.learn(part.lesson(len(log.variants)))
+        teach(policy, part)
         read += len(part)
         if read >= half:
             break
-    allowed: Bools | None = None
     return Target(
         name=spec,
-        distribution=lambda rows: policy.distribution(rows.contexts, allowed),
+        distribution=lambda rows: policy.distribution(rows.contexts),
         needs_contexts=policy.contextual,
         learned_from=half,
     )
@@ -144,3 +143,18 @@ def new_policy(name: str, log: Log, params: Mapping[str, Any]) -> Policy:
         return policies.create(name, schema=log.schema, arms=log.arms, **settings)
     except (InvalidInput, TypeError) as error:
         raise Invalid(f"The policy cannot be made: {error}.") from error
+
+
+def teach(policy: Policy, rows: Rows) -> None:
+    """Let a policy learn rows of a log.
+
+    Raises
+    ------
+    Invalid
+        It cannot take their rewards.
+    """
+    try:
+        policy.learn(rows.lesson(len(policy.arms)))
+    except InvalidInput as error:
+        where = f"rows {rows.numbers[0]} to {rows.numbers[-1]}" if len(rows) > 1 else f"row {rows.numbers[0]}"
+        raise Invalid(f"{policy.name} cannot learn {where} of the log: {error}.") from error
