@@ -121,9 +121,11 @@ class Stage:
         store = Store.open(self._settings.store, clock=system_clock)
         try:
             secret = Secret.load(self._settings.data, self._settings.secret)
-            self._console.print(f"Real log: {ensure_real_log(store, self._settings.data, secret=secret)}")
+            self._console.print(
+                f"Real log: {ensure_real_log(store, self._settings.data, secret=secret)}", soft_wrap=True
+            )
         except (LanditError, OSError) as error:
-            self._console.print(f"Real log: left out, the rest goes on. {error}")
+            self._console.print(f"Real log: left out, the rest goes on. {error}", soft_wrap=True)
         finally:
             store.close()
 

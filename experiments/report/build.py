@@ -28,8 +28,7 @@ def report_of(facts: Facts) -> ExperimentReport:
     """Say what the facts mean: reads nothing, and gives the same report for the same facts."""
     experiment = facts.experiment
     beliefs = beliefs_of(facts)
-    traffic = coarsen(facts.buckets, [variant.key for variant in facts.variants])
-    variants = variant_reports(facts, traffic, beliefs)
+    variants = variant_reports(facts, beliefs)
     checks = run_checks(facts)
     return ExperimentReport(
         experiment=experiment.key,
@@ -50,7 +49,7 @@ def report_of(facts: Facts) -> ExperimentReport:
         advice=advise(facts, variants, checks),
         belief=f"not shown: {beliefs.reason}" if isinstance(beliefs, Missing) else BELIEF,
         variants=variants,
-        traffic=traffic,
+        traffic=coarsen(facts.buckets, [variant.key for variant in facts.variants]),
         checks=checks,
         metrics=metric_reports(facts),
         health=asdict(facts.health),

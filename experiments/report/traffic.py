@@ -43,6 +43,14 @@ def total_shares(buckets: Sequence[TrafficBucket]) -> dict[str, float]:
     return {key: count / whole for key, count in counts.items()} if whole else {}
 
 
+def current_shares(buckets: Sequence[TrafficBucket]) -> dict[str, float]:
+    """The mean logged probability of each variant in the last bucket with decisions: where traffic goes, luck aside."""
+    latest = max((bucket.time for bucket in buckets if bucket.decisions > 0), default=None)
+    last = [bucket for bucket in buckets if bucket.time == latest]
+    whole = sum(bucket.decisions for bucket in last)
+    return {bucket.variant: bucket.propensity_sum / whole for bucket in last}
+
+
 def _step(span: Micros, points: int) -> Micros:
     """The shortest round step that covers the span in ``points``; whole days beyond those."""
     needed = span / points / MINUTE

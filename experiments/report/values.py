@@ -96,7 +96,7 @@ class VariantReport:
     share: float | None
     """Share of all logged decisions."""
     share_now: float | None
-    """Share of the logged decisions in the last step of the traffic series that has any."""
+    """Mean logged probability in the last minute that has decisions: where traffic goes, without the luck of draws."""
     belief_best: float | None
     """What the posterior says of being best: a belief, never a proof, and not adjusted for looking often."""
     expected_loss: float | None

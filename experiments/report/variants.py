@@ -5,8 +5,8 @@ from __future__ import annotations
 from bandit.registry import REGISTRY
 from experiments.model import Experiment, MetricKind
 from experiments.report.facts import Facts, Split
-from experiments.report.traffic import total_shares
-from experiments.report.values import Contrast, MetricReport, MetricValue, Traffic, VariantReport
+from experiments.report.traffic import current_shares, total_shares
+from experiments.report.values import Contrast, MetricReport, MetricValue, VariantReport
 from experiments.statistics import sequential
 from experiments.statistics.belief import Belief, belief
 from experiments.statistics.moments import Estimate, Missing, Moments
@@ -16,10 +16,9 @@ ALWAYS_VALID = "always valid, 95%"
 TUNING = Tuning()
 
 
-def variant_reports(facts: Facts, traffic: Traffic, beliefs: Belief | Missing) -> tuple[VariantReport, ...]:
+def variant_reports(facts: Facts, beliefs: Belief | Missing) -> tuple[VariantReport, ...]:
     """One row a variant, in the order of the experiment."""
-    share = total_shares(facts.buckets)
-    share_now = {key: shares[-1] for key, shares in zip(traffic.variants, traffic.shares, strict=True) if shares}
+    share, share_now = total_shares(facts.buckets), current_shares(facts.buckets)
     contrasts = _contrasts(facts)
     rows = []
     for index, (variant, moments) in enumerate(zip(facts.variants, facts.objective, strict=True)):
@@ -39,7 +38,7 @@ def variant_reports(facts: Facts, traffic: Traffic, beliefs: Belief | Missing) -
                 high=None if shown is None else shown.high,
                 interval=f"not shown: {limits.reason}" if isinstance(limits, Missing) else ALWAYS_VALID,
                 share=share.get(variant.key, 0.0) if share else None,
-                share_now=share_now.get(variant.key),
+                share_now=share_now.get(variant.key, 0.0) if share_now else None,
                 belief_best=beliefs.best[index] if isinstance(beliefs, Belief) else None,
                 expected_loss=beliefs.loss[index] if isinstance(beliefs, Belief) else None,
                 contrast=contrasts.get(variant.key),

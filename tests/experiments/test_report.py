@@ -271,3 +271,15 @@ def test_coarse_traffic_keeps_every_decision(minutes: int, decisions: int) -> No
 def test_no_traffic_is_an_empty_series() -> None:
     """An experiment without decisions has no points."""
     assert coarsen([], ["a"]).times == ()
+
+
+def test_the_present_share_is_the_logged_probability() -> None:
+    """Where traffic goes now comes from the last minute's probabilities, not from how its few draws fell."""
+    buckets = [
+        *buckets_of({"a": 0.5, "b": 0.5}, 1_000),
+        TrafficBucket(NOW + MINUTE, "a", 0, 0.2),
+        TrafficBucket(NOW + MINUTE, "b", 1, 0.8),
+    ]
+    report = report_of(facts_of(EVEN, buckets=buckets))
+    assert [variant.share_now for variant in report.variants] == [0.2, 0.8]
+    assert report.variants[0].share == pytest.approx(500 / 1_001)
