@@ -182,15 +182,10 @@ def _key_text(environ: WSGIEnvironment) -> tuple[str, bool]:
 
 def _body(environ: WSGIEnvironment) -> bytes:
     """The body, unless it is larger than 64 KiB: then no more of it than that is read."""
-    length = environ.get("CONTENT_LENGTH", "")
-    body: bytes = b""
-    if not (length.isdigit() and int(length) > BODY_BYTES):
-        body = environ["wsgi.input"].read(BODY_BYTES + 1)
-        if len(body) <= BODY_BYTES:
-            return body
-    raise TooLarge(
-        f"the body has {length or 'too many'} bytes, at most {BODY_BYTES} are read", hint="Send less context."
-    )
+    body: bytes = environ["wsgi.input"].read(BODY_BYTES + 1)
+    if len(body) > BODY_BYTES:
+        raise TooLarge(f"the body is larger than {BODY_BYTES} bytes", hint="Send less.")
+    return body
 
 
 def _refusal(error: LanditError) -> tuple[int, Headers, bytes]:

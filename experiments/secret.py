@@ -60,6 +60,7 @@ class Secret:
         self._pseudonym = hashlib.blake2b(key=self.derive("pseudonym"), digest_size=16)
         self.token_key = token_key
         self.token_keys = {number: TokenKey(self.derive(f"token {number}")) for number in (token_key, token_key - 1)}
+        self.sign = self.token_keys[token_key].mac
 
     @classmethod
     def load(cls, data: Path, env: str | None) -> Secret:

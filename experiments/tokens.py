@@ -52,7 +52,7 @@ class Token(NamedTuple):
 
 def sign(token: Token, secret: Secret) -> str:
     """The token as text, signed with the secret's newest token key."""
-    fields = _HEAD.pack(
+    head = _HEAD.pack(
         _FORMAT,
         secret.token_key,
         token.experiment,
@@ -62,7 +62,8 @@ def sign(token: Token, secret: Secret) -> str:
         token.policy_version,
         token.time,
     )
-    return _seal(fields + token.variant.encode(), secret)
+    body = head + token.variant.encode()
+    return _encode(body + secret.sign(body))
 
 
 def verify(text: str, secret: Secret) -> Token:
@@ -90,10 +91,6 @@ def verify(text: str, secret: Secret) -> Token:
         policy_version=policy_version,
         time=time,
     )
-
-
-def _seal(body: bytes, secret: Secret) -> str:
-    return _encode(body + secret.token_keys[secret.token_key].mac(body))
 
 
 def _encode(raw: bytes) -> str:
