@@ -1,7 +1,7 @@
 """Disjoint ridge regression, compiled: sums of rows, factors of sums, scores of contexts.
 
 Every arm has its own regression of the reward on z = (1, x): precision A = λI + Σ w z z', estimate θ = A⁻¹ Σ w r z.
-With L the Cholesky factor of A, the score of a context has mean z'θ and variance proportional to |L⁻¹z|².
+With A⁻¹ = F F', F triangular, the score of a context has mean z'θ and variance proportional to |F'z|².
 """
 
 from __future__ import annotations
@@ -35,65 +35,71 @@ def add_rows(contexts: Floats, arms: Ints, rewards: Floats, weights: Floats, out
 
 @kernel
 def factorise(touched: Bools, outer: Floats, cross: Floats, ridge: float, factor: Floats, theta: Floats) -> bool:
-    """Write the inverse factors (K, D, D) and estimates (K, D) of the ``touched`` arms; return whether they are finite.
+    """Write F (K, D, D), A⁻¹ = F F', and θ (K, D) of the ``touched`` arms; return whether all are finite.
 
-    They depend on the sums alone, not on how these came about, and use no BLAS: the same bytes on every build. An
-    inverse factor is kept transposed, upper triangular, so that the scores' inner loop runs along memory.
+    They depend on the sums alone, not on how these came about, and use no BLAS: the same bytes on every build. All is
+    upper triangular, so that every inner loop, here and in the scores, adds a multiple of one row to another.
     """
     size = outer.shape[1]
-    lower = np.empty((size, size))
+    upper = np.empty((size, size))
+    projected = np.empty(size)
     for k in range(len(outer)):
         if touched[k]:
-            _cholesky(outer[k], ridge, lower)
-            _invert(lower, factor[k])
-            _solve(factor[k], cross[k], theta[k])
+            _cholesky(outer[k], ridge, upper)
+            _invert(upper, factor[k])
+            _solve(factor[k], cross[k], projected, theta[k])
             if not math.isfinite(factor[k].sum() + theta[k].sum()):
                 return False
     return True
 
 
 @kernel
-def _cholesky(outer: Floats, ridge: float, lower: Floats) -> None:
-    for j in range(len(outer)):
-        for i in range(j, len(outer)):
-            rest = outer[i, j]
-            for m in range(j):
-                rest -= lower[i, m] * lower[j, m]
-            if i == j:
-                # A - λI is positive semi-definite, so that no pivot is below λ: what is, is rounding.
-                lower[j, j] = math.sqrt(max(rest + ridge, ridge))
-            else:
-                lower[i, j] = rest / lower[j, j]
+def _cholesky(outer: Floats, ridge: float, upper: Floats) -> None:
+    """Write U with U'U = ``outer`` + ``ridge``·I; what is below its diagonal is not used."""
+    size = len(outer)
+    upper[:] = outer
+    for j in range(size):
+        # A - λI is positive semi-definite, so that no pivot is below λ: what is, is rounding.
+        pivot = math.sqrt(max(upper[j, j] + ridge, ridge))
+        upper[j, j] = pivot
+        for i in range(j + 1, size):
+            upper[j, i] /= pivot
+        for i in range(j + 1, size):
+            multiple = upper[j, i]
+            for m in range(i, size):
+                upper[i, m] -= multiple * upper[j, m]
 
 
 @kernel
-def _invert(lower: Floats, factor: Floats) -> None:
-    """Write the transposed inverse of ``lower``, by forward substitution."""
+def _invert(upper: Floats, factor: Floats) -> None:
+    """Write U⁻¹, row by row, from F U = I."""
+    size = len(upper)
     factor[:] = 0.0
-    for j in range(len(lower)):
-        factor[j, j] = 1 / lower[j, j]
-        for i in range(j + 1, len(lower)):
-            rest = 0.0
-            for m in range(j, i):
-                rest -= lower[i, m] * factor[j, m]
-            factor[j, i] = rest / lower[i, i]
+    for j in range(size):
+        factor[j, j] = 1.0
+        for m in range(j, size):
+            factor[j, m] /= upper[m, m]
+            multiple = factor[j, m]
+            for i in range(m + 1, size):
+                factor[j, i] -= multiple * upper[m, i]
 
 
 @kernel
-def _solve(factor: Floats, cross: Floats, theta: Floats) -> None:
-    """Write A⁻¹ ``cross`` = F F' ``cross``, F the transposed inverse factor."""
-    theta[:] = 0.0
-    for m in range(len(theta)):
-        projected = 0.0
-        for i in range(m + 1):
-            projected += factor[i, m] * cross[i]
-        for i in range(m + 1):
-            theta[i] += factor[i, m] * projected
+def _solve(factor: Floats, cross: Floats, projected: Floats, theta: Floats) -> None:
+    """Write F F' ``cross``."""
+    projected[:] = 0.0
+    for i in range(len(theta)):
+        for m in range(i, len(theta)):
+            projected[m] += cross[i] * factor[i, m]
+    for i in range(len(theta)):
+        theta[i] = 0.0
+        for m in range(i, len(theta)):
+            theta[i] += factor[i, m] * projected[m]
 
 
 @kernel
 def score(context: Floats, factor: Floats, theta: Floats, allowed: Bools, mean: Floats, sd: Floats) -> int:
-    """Write mean z'θ and |L⁻¹z| of the allowed arms, one after another, and return how many they are."""
+    """Write mean z'θ and |F'z| of the allowed arms, one after another, and return how many they are."""
     size = len(context) + 1
     found = 0
     projected = np.empty(size)
