@@ -13,6 +13,8 @@ from experiments.report import ExperimentReport
 from experiments.report.values import iso
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+FEW = 8
+"""Variants up to which a chart names each; more are told apart by pointing at them."""
 MARGIN = {"l": 8, "r": 16, "t": 8, "b": 8}
 
 
@@ -36,7 +38,7 @@ def rates_figure(report: ExperimentReport) -> dict[str, Any]:
         layout={
             "showlegend": False,
             "margin": MARGIN,
-            "height": 96 + 44 * len(report.variants),
+            "height": 96 + len(report.variants) * _row_height(len(report.variants)),
             "xaxis": {"tickformat": _ticks(report), "automargin": True, "zeroline": False},
             "yaxis": {"autorange": "reversed", "automargin": True, "showgrid": False, "ticksuffix": "  "},
         },
@@ -49,6 +51,7 @@ def traffic_figure(report: ExperimentReport) -> dict[str, Any]:
     import plotly.graph_objects as go
 
     times = [iso(time) for time in report.traffic.times]
+    few = len(report.traffic.variants) <= FEW
     figure = go.Figure(
         data=[
             go.Scatter(
@@ -58,20 +61,26 @@ def traffic_figure(report: ExperimentReport) -> dict[str, Any]:
                 mode="lines" if len(times) > 1 else "markers",
                 line={"width": 1, "shape": "hv"},
                 name=key,
-                hovertemplate="%{y:.1%}",
+                hovertemplate=f"%{{y:.1%}}<extra>{key}</extra>",
             )
             for key, shares in zip(report.traffic.variants, report.traffic.shares, strict=True)
         ],
         layout={
-            "hovermode": "x unified",
+            "hovermode": "x unified" if few else "closest",
+            "showlegend": few,
             "margin": MARGIN,
             "height": 320,
             "xaxis": {"automargin": True, "showgrid": False, "type": "date"},
             "yaxis": {"range": [0, 1], "tickformat": ".0%", "automargin": True},
-            "legend": {"orientation": "h", "y": -0.18, "x": 0, "traceorder": "normal"},
+            "legend": {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "traceorder": "normal"},
         },
     )
     return _plain_json(figure)
+
+
+def _row_height(rows: int) -> int:
+    """Pixels: roomy where there are few, close where there are many."""
+    return max(18, min(44, 640 // rows))
 
 
 def _limits(rate: float | None, low: float | None, high: float | None) -> dict[str, Any] | None:
