@@ -36,7 +36,8 @@ RATE = 1_100.0
 """Visitors a second in all: slow enough that both policies publish a dozen versions meanwhile."""
 THREADS = 4
 WINDOW_SECONDS = 2
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 180.0
+"""A guard against hanging, not a measure: on a busy machine the keeper catches up late."""
 SITE_KEY, ADMIN_KEY = "site-key-of-the-test", "admin-key-of-the-test"
 
 
@@ -88,7 +89,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     run = Run(url=f"http://127.0.0.1:{port}", data=data, worlds=_quick(scenarios()[1:]))
     _prepare(run)
     log = (data / "serve.log").open("wb")
-    command = [sys.executable, "-c", "import os,sys; from dashboard.serve import serve; from dashboard.settings import Settings; a=sys.argv; serve(Settings.read(os.environ,data=a[3],port=a[5],workers=a[7]))", "serve"]
+    command = [sys.executable, "-c", "from dashboard.cli import main; main()", "serve"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LANDIT_")}
     server = subprocess.Popen(
         [*command, "--data", str(data), "--port", str(port), "--workers", "1"],
