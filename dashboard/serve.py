@@ -21,7 +21,7 @@ from dashboard.settings import Settings
 from dashboard.supervisor import Supervisor
 from experiments.access import UserRole
 from experiments.clock import system_clock
-from experiments.errors import Conflict, StoreError, Unavailable
+from experiments.errors import Conflict, Unavailable
 from experiments.lock import FileLock
 from experiments.published import CATALOG
 from experiments.secret import Secret
@@ -77,9 +77,8 @@ def prepare(settings: Settings) -> str | None:
     try:
         migrate(settings.store)
         store = Store.open(settings.store, clock=system_clock)
-    except (Unavailable, StoreError) as error:
-        away = isinstance(error, Unavailable) or isinstance(error.__cause__, Unavailable)
-        if not away or not (settings.published / CATALOG).exists():
+    except Unavailable as error:
+        if not (settings.published / CATALOG).exists():
             raise
         _log.warning("serving what was published before, the store is away: %s", error)
         return None

@@ -76,6 +76,7 @@ class Client(threading.Thread):
             visitor += 1
             answer = self.ask(f"{self._seed}-{visitor}")
             if answer is None or answer["decision"] is None:
+                self._over.wait(0.05)
                 continue
             promise = Promise(answer["decision"], answer["variant"], answer["probability"])
             self.promises.append(promise)
@@ -85,7 +86,9 @@ class Client(threading.Thread):
     def finish(self) -> list[Promise]:
         """Stop, and return what was promised."""
         self._over.set()
-        self.join()
+        if self.is_alive():
+            self.join()
+        self._hang_up()
         return self.promises
 
     def ask(self, unit: str = "probe") -> dict[str, Any] | None:
@@ -110,15 +113,18 @@ class Client(threading.Thread):
             response = self._connection.getresponse()
             text = response.read()
         except (OSError, HTTPException):
-            if self._connection is not None:
-                self._connection.close()
-            self._connection = None
+            self._hang_up()
             return None
         if response.status == 503:
             return None
         assert response.status == expected, text
         answer: dict[str, Any] = json.loads(text)
         return answer
+
+    def _hang_up(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
 
 def settle(data: Path) -> None:

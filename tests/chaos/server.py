@@ -31,19 +31,18 @@ class Victim(StrEnum):
 class Server:
     """``landit serve`` on a data directory."""
 
-    def __init__(self, data: Path, *flags: str) -> None:
+    def __init__(self, data: Path) -> None:
         self.data = data
         self.port = _free_port()
-        self._flags = flags
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> float:
+    def start(self, *flags: str) -> float:
         """Start, wait for ``/readyz``; returns the seconds that took."""
         began = time.monotonic()
         with (self.data.parent / f"{self.data.name}.stderr").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "dashboard.cli", "serve", *self._flags],
-                env=self.environment,
+                [sys.executable, "-m", "dashboard.cli", "serve", *flags],
+                env=self._environment,
                 start_new_session=True,
                 stdout=log,
                 stderr=log,
@@ -52,20 +51,9 @@ class Server:
         return time.monotonic() - began
 
     @property
-    def environment(self) -> dict[str, str]:
-        """What points every command at this server's data."""
+    def _environment(self) -> dict[str, str]:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("LANDIT_")}
         return clean | {"LANDIT_DATA": str(self.data), "LANDIT_PORT": str(self.port)}
-
-    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
-        """Run a ``landit`` command on the same data."""
-        return subprocess.run(
-            [sys.executable, "-m", "dashboard.cli", *command],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
 
     def stop(self) -> tuple[int, float]:
         """Ask it to end; returns its exit code and the seconds that took."""

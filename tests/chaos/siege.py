@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
+import secrets
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from experiments.access import Scope
+from experiments.clock import system_clock
+from experiments.definition import parse
+from experiments.model import State
+from experiments.place import store_url
+from experiments.relearn import relearn
+from experiments.store import Store
 from tests.chaos.load import DEFINITION, EXPERIMENT, Client, Verdict, judge, settle
 from tests.chaos.server import Server, Victim, until
 
@@ -43,10 +51,12 @@ def siege(data: Path, kills: Iterable[Victim], *, clients: int = 4, between: flo
     finally:
         server.close()
     settle(data)
-    relearned = server.run("relearn", EXPERIMENT, "--json")
+    store = Store.open(store_url(data), clock=system_clock)
+    relearned = relearn(store, EXPERIMENT)
+    store.close()
     return Report(
         verdict=judge(data, promises),
-        relearned=bool(json.loads(relearned.stdout)["matches"]),
+        relearned=relearned.matches,
         exit_code=exit_code,
         stop_seconds=stop_seconds,
         restarts=restarts,
@@ -55,14 +65,15 @@ def siege(data: Path, kills: Iterable[Victim], *, clients: int = 4, between: flo
 
 def begin(server: Server) -> str:
     """Start the experiment, and return a key once workers know both."""
-    definition = server.data / "definition.json"
-    definition.write_text(json.dumps(DEFINITION))
-    for command in (["create", str(definition)], ["start", EXPERIMENT]):
-        done = server.run("experiment", *command)
-        assert done.returncode == 0, done.stderr
-    key: str = json.loads(server.run("key", "add", "chaos", "--scope", "server", "--json").stdout)["key"]
+    key = secrets.token_urlsafe(32)
+    store = Store.open(store_url(server.data), clock=system_clock)
+    store.create_experiment(parse(DEFINITION), by="chaos")
+    store.set_state(EXPERIMENT, State.RUNNING, by="chaos")
+    store.add_key("chaos", scope=Scope.SERVER, sha256=hashlib.sha256(key.encode()).digest())
+    store.close()
     probe = Client(server.port, key, seed=-1)
     until(lambda: _known(probe), "workers know the experiment")
+    probe.finish()
     return key
 
 
