@@ -14,7 +14,7 @@ from dashboard import supervisor as supervising
 from dashboard.supervisor import Supervisor
 
 pytestmark = pytest.mark.filterwarnings(
-    "ignore:.*multi-threaded, use of fork:DeprecationWarning"  # the tests' process may have threads, the server has none
+    "ignore:.*multi-threaded, use of fork:DeprecationWarning"  # pytest may have threads, the server has none
 )
 
 ROOT = Path(__file__).parents[2]
