@@ -40,7 +40,12 @@ def rates_figure(report: ExperimentReport) -> dict[str, Any]:
             "margin": MARGIN,
             "height": 96 + len(report.variants) * _row_height(len(report.variants)),
             "xaxis": {"tickformat": _ticks(report), "automargin": True, "zeroline": False},
-            "yaxis": {"autorange": "reversed", "automargin": True, "showgrid": False, "ticksuffix": "  "},
+            "yaxis": {
+                "range": [len(report.variants) - 0.5, -0.5],
+                "automargin": True,
+                "showgrid": False,
+                "ticksuffix": "  ",
+            },
         },
     )
     return _plain_json(figure)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher, Type
 from flask import Flask
 
 from dashboard import passwords
@@ -18,18 +19,26 @@ from experiments.store import Store
 PASSWORD = "correct horse battery"
 
 
-@pytest.fixture(scope="module")
-def password_hash() -> str:
-    """The hash of the password, computed once: it is slow on purpose."""
-    return passwords.hashed(PASSWORD)
+@pytest.fixture(autouse=True)
+def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashes that cost little: these tests are about who gets in."""
+    monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+    passwords._decoy.cache_clear()
 
 
 @pytest.fixture
-def ann(kept: Store, password_hash: str) -> str:
+def ann(kept: Store) -> str:
     """Somebody with a password."""
     kept.add_user("ann@example.com", role=UserRole.VIEWER)
-    kept.set_password("ann@example.com", password_hash)
+    kept.set_password("ann@example.com", passwords.hashed(PASSWORD))
     return "ann@example.com"
+
+
+def test_passwords_are_expensive_to_guess() -> None:
+    """The parameters in force outside of tests: argon2id with at least 64 MiB and three passes (RFC 9106, §4)."""
+    hasher = PasswordHasher()
+    assert hasher.type is Type.ID
+    assert (hasher.memory_cost, hasher.time_cost) >= (65_536, 3)
 
 
 def sign_in(browser: Any, email: str, password: str, **form: str) -> Any:

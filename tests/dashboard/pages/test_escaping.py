@@ -12,7 +12,7 @@ from experiments.definition import parse
 from experiments.model import State
 from experiments.store import Store
 
-PAYLOADS = (
+ATTACKS = (
     "<script>alert(1)</script>",
     '"><img src=x onerror=alert(1)>',
     "'-alert(1)-'",
@@ -24,6 +24,8 @@ PAYLOADS = (
     "\u2028</title><b>",
     "&lt;img src=x onerror=alert(1)&gt;",
 )
+PAYLOADS = ("".join(ATTACKS), ATTACKS[1], ATTACKS[3], "javascript:alert(1)")
+"""All in one text, and those whose first characters matter by themselves."""
 PAGES = ("/experiments", "/experiments/spring", "/experiments/spring/live", "/experiments/spring/edit",
          "/experiments/spring/finish", "/audit")  # fmt: skip
 
