@@ -82,17 +82,11 @@ class Server:
 
     def answering(self) -> psutil.Process:
         """The process that answers: the child of granian's own parent."""
-        until(lambda: bool(self._child("worker").children()), "the worker runs")
-        process: psutil.Process = self._child("worker").children()[0]
-        return process
+        return _first(lambda: self._child("worker").children(), "the worker answers")
 
     def _child(self, role: str) -> psutil.Process:
-        def found() -> list[psutil.Process]:
-            children = psutil.Process(self.process.pid).children()
-            return [child for child in children if _role(child) == role]
-
-        until(lambda: bool(found()), f"there is a {role}")
-        return found()[0]
+        family = psutil.Process(self.process.pid)
+        return _first(lambda: [child for child in family.children() if _role(child) == role], f"there is a {role}")
 
     @property
     def process(self) -> subprocess.Popen[bytes]:
@@ -135,6 +129,18 @@ def until(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.02)
 
 
+def _first(find: Callable[[], list[psutil.Process]], what: str) -> psutil.Process:
+    """Wait for a living process."""
+    found: list[psutil.Process] = []
+
+    def look() -> bool:
+        found[:] = [process for process in find() if _alive(process)]
+        return bool(found)
+
+    until(look, what)
+    return found[0]
+
+
 def _role(process: psutil.Process) -> str:
     try:
         name: str = process.name()
@@ -144,7 +150,10 @@ def _role(process: psutil.Process) -> str:
 
 
 def _alive(process: psutil.Process) -> bool:
-    return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _free_port() -> int:
