@@ -32,8 +32,8 @@ def read_pages(url: str, keys: list[str]) -> dict[str, tuple[dict[str, dict[str,
         page.goto(f"/signin/{TOKEN}")
         for field in ("password", "repeated"):
             page.fill(f"[name={field}]", "a long enough password")
-        page.click("button[type=submit]")
-        page.wait_for_url("**/experiments")
+        page.get_by_role("button", name="Set password").click()
+        page.get_by_role("link", name="Hero section").wait_for()
         read: dict[str, Any] = {}
         for key in keys:
             page.goto(f"/experiments/{key}")
@@ -42,7 +42,7 @@ def read_pages(url: str, keys: list[str]) -> dict[str, tuple[dict[str, dict[str,
         return read
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def pages(run, store: Store) -> dict[str, tuple[dict[str, dict[str, str]], str]]:
     """Both results pages as a browser shows them."""
     store.add_user(EMAIL, role=UserRole.VIEWER)
