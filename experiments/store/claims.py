@@ -1,75 +1,94 @@
-"""Claims: the rewards that may count for given analysis rows, wherever they are attached."""
+"""Claims: the rewards that may count for given analysis rows, wherever they are attached.
+
+Each query looks up given ids along one index of one table. Written as joins, SQLite (which keeps no statistics of these
+tables) began with every reward of the experiment: quadratic in the length of the log.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, select, union
-from sqlalchemy.orm import aliased
+from sqlalchemy import ColumnElement, Connection, and_, select
 
 from experiments.model import Micros, UnitKind
+from experiments.store.bulk import chunks
 from experiments.store.decisions import COUNTED
-from experiments.store.engine import AnyRow, AnySelect
+from experiments.store.engine import AnyRow
 from experiments.store.fold import Claim
 from experiments.tables import Decisions, Metrics, Rewards
 
-Head = aliased(Decisions, name="head")
-"""The decisions that are rows, or would be."""
-_Other = aliased(Decisions, name="other")
-Scope = Callable[[AnySelect], AnySelect]
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A decision that is a row, or would be."""
+
+    id: str
+    unit: str | None
+    time: Micros
+    until: Micros | None
+    """The unit's next decision, where that ends the window."""
 
 
-def read_claims(connection: Connection, unit: UnitKind, scope: Scope) -> dict[str, list[Claim]]:
-    """Read the claims on each decision that ``scope`` selects, by its id."""
-    found: dict[str, list[Claim]] = defaultdict(list)
-    for row in connection.execute(claims_query(unit, scope)):
-        found[row.head].append(_claim(row))
-    return found
+def read_claims(
+    connection: Connection, experiment_id: int, unit: UnitKind, heads: Sequence[Head]
+) -> dict[str, list[Claim]]:
+    """Read what may count for each head, by its id.
 
-
-def belongs(claim: Claim, *, until: Micros | None) -> bool:
-    """Whether a unit's reward is this row's, and not that of the decision at ``until``."""
-    return not claim.by_unit or until is None or claim.time < until
-
-
-def claims_query(unit: UnitKind, scope: Scope) -> Any:
-    """Rewards of the decision, of its repeats, of its unit, and (visitors) of the unit's later decisions.
-
-    Four joins, each along an index: one join with ``OR`` would read the whole log.
+    That is the rewards of the decision, of its repeats, of its unit, and (visitors) of the unit's later decisions.
     """
-    rewards = Rewards.experiment_id == Head.experiment_id
-    other = _Other.experiment_id == Head.experiment_id
-    repeats = and_(other, _Other.repeat_of == Head.id)
-    parts = [
-        _rewards(Head.id).join(Rewards, and_(rewards, Rewards.decision_id == Head.id)),
-        _rewards(Head.id).join(_Other, repeats).join(Rewards, and_(rewards, Rewards.decision_id == _Other.id)),
-        _rewards(Head.id).join(Rewards, and_(rewards, Rewards.unit == Head.unit, Rewards.time >= Head.time)),
-    ]
+    by_unit: Mapping[str | None, list[Head]] = _grouped(heads)
+    owners = {head.id: (head.id, head.id) for head in heads}  # decision -> (head, decision that it counts as)
+    own = _decisions(connection, experiment_id, Decisions.repeat_of, owners)
+    owners |= {row.id: (row.repeat_of, row.repeat_of) for row in own}
     if unit is UnitKind.VISITOR:
-        later = and_(other, _Other.unit == Head.unit, _Other.reason.in_(COUNTED), _Other.id != Head.id)
-        original = func.coalesce(_Other.repeat_of, _Other.id)
-        parts.append(
-            _rewards(original).join(_Other, later).join(Rewards, and_(rewards, Rewards.decision_id == _Other.id))
-        )
+        for row in _decisions(connection, experiment_id, Decisions.unit, by_unit):
+            owners.setdefault(row.id, (by_unit[row.unit][0].id, row.repeat_of or row.id))
+    claims: dict[str, list[Claim]] = defaultdict(list)
+    for row in _rewards(connection, experiment_id, Rewards.decision_id, owners):
+        head, decision = owners[row.decision_id]
+        claims[head].append(_claim(row, decision))
+    for row in _rewards(connection, experiment_id, Rewards.unit, by_unit):
+        for owner in by_unit[row.unit]:
+            if owner.time <= row.time and (owner.until is None or row.time < owner.until):
+                claims[owner.id].append(_claim(row, owner.id))
+    return claims
+
+
+def _grouped(heads: Sequence[Head]) -> dict[str | None, list[Head]]:
+    groups: dict[str | None, list[Head]] = defaultdict(list)
+    for head in heads:
+        if head.unit is not None:
+            groups[head.unit].append(head)
+    return groups
+
+
+def _decisions(
+    connection: Connection, experiment_id: int, column: Any, values: Iterable[str | None]
+) -> Iterator[AnyRow]:
+    for some in chunks(values):
+        query = select(Decisions.id, Decisions.unit, Decisions.repeat_of)
+        here: tuple[ColumnElement[bool], ...] = (Decisions.experiment_id == experiment_id, column.in_(some))
+        yield from connection.execute(query.where(*here, column.is_not(None), Decisions.reason.in_(COUNTED)))
+
+
+def _rewards(connection: Connection, experiment_id: int, column: Any, values: Iterable[str | None]) -> Iterator[AnyRow]:
     named = and_(Metrics.experiment_id == Rewards.experiment_id, Metrics.number == Rewards.metric)
-    return union(*(scope(part.join(Metrics, named)) for part in parts))
-
-
-def _rewards(decision: Any) -> AnySelect:
-    columns: tuple[Any, ...] = (
-        *(Head.id.label("head"), decision.label("decision"), Metrics.key.label("metric"), Rewards.unit),
-        *(Rewards.id, Rewards.key, Rewards.value, Rewards.time, Rewards.late, Rewards.duplicates),
+    columns = (
+        *(Rewards.id, Rewards.decision_id, Rewards.unit, Metrics.key.label("metric"), Rewards.key),
+        *(Rewards.value, Rewards.time, Rewards.late, Rewards.duplicates),
     )
-    return select(*columns).select_from(Head)
+    for some in chunks(values):
+        here = (Rewards.experiment_id == experiment_id, column.in_(some), column.is_not(None))
+        yield from connection.execute(select(*columns).join(Metrics, named).where(*here))
 
 
-def _claim(row: AnyRow) -> Claim:
+def _claim(row: AnyRow, decision: str) -> Claim:
     return Claim(
         id=row.id,
-        decision=row.decision,
-        by_unit=row.unit is not None,
+        decision=decision,
         metric=row.metric,
         key=row.key,
         value=row.value,

@@ -8,11 +8,11 @@ import msgspec
 from sqlalchemy import Connection, and_, null, select
 
 from experiments.model import Definition, UnitKind
-from experiments.store.claims import Head, belongs, read_claims
+from experiments.store.claims import Head, read_claims
 from experiments.store.decisions import COUNTED
 from experiments.store.engine import AnyRow
 from experiments.store.fold import Claim, fold
-from experiments.store.maturing import next_time
+from experiments.store.maturing import First, next_time
 from experiments.store.values import Fate, RewardFate
 from experiments.tables import AnalysisRows, ConflictingRewards, Experiments, ExperimentVersions, Metrics
 
@@ -24,9 +24,7 @@ def reward_fates(connection: Connection, decision: AnyRow) -> tuple[RewardFate, 
     counts = decision.reason in COUNTED
     row = _row_of(connection, definition.unit, decision, original) if counts else None
     head = _head(connection, definition.unit, decision.experiment_id, row or original)
-    here = and_(Head.experiment_id == decision.experiment_id, Head.id == head.id)
-    claims = read_claims(connection, definition.unit, lambda query: query.where(here)).get(head.id, [])
-    claims = [claim for claim in claims if belongs(claim, until=head.until)]
+    claims = read_claims(connection, decision.experiment_id, definition.unit, [head]).get(head.id, [])
     counted = fold(definition.metrics, claims, time=head.time, until=head.until).counted
 
     def fate(claim: Claim) -> Fate:
@@ -60,10 +58,11 @@ def _row_of(connection: Connection, unit: UnitKind, decision: AnyRow, original: 
     return connection.scalar(query)
 
 
-def _head(connection: Connection, unit: UnitKind, experiment_id: int, decision: str) -> AnyRow:
+def _head(connection: Connection, unit: UnitKind, experiment_id: int, decision: str) -> Head:
     until: Any = null() if unit is UnitKind.VISITOR else next_time()
-    query = select(Head.id, Head.time, until.label("until"))
-    return connection.execute(query.where(Head.experiment_id == experiment_id, Head.id == decision)).one()
+    query = select(First.id, First.unit, First.time, until.label("until"))
+    row = connection.execute(query.where(First.experiment_id == experiment_id, First.id == decision)).one()
+    return Head(row.id, row.unit, row.time, row.until)
 
 
 def _conflicting(connection: Connection, decision: AnyRow) -> list[RewardFate]:

@@ -23,8 +23,6 @@ class Claim:
     time: Micros
     late: bool
     """It was shipped after the row was numbered."""
-    by_unit: bool = False
-    """It names the unit: the decision was found for it."""
     duplicates: int = 0
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, null, or_, selec
 from sqlalchemy.orm import aliased
 
 from experiments.model import Experiment, Micros, UnitKind
-from experiments.store.claims import Head, belongs, read_claims
+from experiments.store.claims import Head, read_claims
 from experiments.store.codec import from_json, unpack
 from experiments.store.decisions import COUNTED
 from experiments.store.engine import AnyRow, AnySelect
@@ -22,6 +22,7 @@ from experiments.store.shapes import Shapes
 from experiments.store.values import AnalysisRow
 from experiments.tables import AnalysisRows, Decisions, Pending
 
+First = aliased(Decisions, name="first")
 _Other = aliased(Decisions, name="other")
 
 
@@ -34,8 +35,8 @@ def mature(
     matured = connection.execute(candidates(experiment.id, unit, before=watermark - longest).limit(limit)).all()
     if not matured:
         return []
-    last = matured[-1].time
-    claims = read_claims(connection, unit, lambda query: pending(query, experiment.id, before=last))
+    heads = [Head(row.id, row.unit, row.time, row.until) for row in matured]
+    claims = read_claims(connection, experiment.id, unit, heads)
     seq, step = last_row(connection, experiment.id)
     return [
         _analysis_row(connection, shapes, experiment, row, claims.get(row.id, ()), seq=seq + i, step=step + 1)
@@ -46,25 +47,21 @@ def mature(
 def candidates(experiment_id: int, unit: UnitKind, *, before: Micros) -> AnySelect:
     """Decisions made at ``before`` or earlier that become rows, in the order of (time, id)."""
     columns: tuple[Any, ...] = (
-        *(Head.id, Head.unit, Head.version, Head.phase, Head.time, Head.slot, Head.distribution, Head.context),
+        *(First.id, First.unit, First.version, First.phase, First.time, First.slot, First.distribution, First.context),
         (null() if unit is UnitKind.VISITOR else next_time()).label("until"),
     )
-    query = pending(select(*columns), experiment_id, before=before).order_by(Pending.time, Pending.id)
+    waiting = and_(Pending.experiment_id == First.experiment_id, Pending.id == First.id)
+    query = select(*columns).join(Pending, waiting).order_by(Pending.time, Pending.id)
+    query = query.where(Pending.experiment_id == experiment_id, Pending.time <= before)
     if unit is UnitKind.VISITOR:
         first = and_(~exists(_earlier()), ~exists(_entered()))
-        query = query.where(or_(Head.unit.is_(None), first))
+        query = query.where(or_(First.unit.is_(None), first))
     return query
-
-
-def pending(query: AnySelect, experiment_id: int, *, before: Micros) -> AnySelect:
-    """Narrow a query over ``Head`` to the beginning of ``pending``."""
-    same = and_(Pending.experiment_id == Head.experiment_id, Pending.id == Head.id)
-    return query.join(Pending, same).where(Pending.experiment_id == experiment_id, Pending.time <= before)
 
 
 def next_time() -> ColumnElement[Any]:
     """When the unit's next decision was made: it ends this one's window where every decision counts."""
-    later = tuple_(_Other.time, _Other.id) > tuple_(Head.time, Head.id)
+    later = tuple_(_Other.time, _Other.id) > tuple_(First.time, First.id)
     following = select(_Other.time).where(_of_same_unit(), later).order_by(_Other.time, _Other.id).limit(1)
     return following.scalar_subquery()
 
@@ -79,18 +76,18 @@ def last_row(connection: Connection, experiment_id: int) -> tuple[int, int]:
 
 def _earlier() -> AnySelect:
     """Another decision of the unit that came before."""
-    before = tuple_(_Other.time, _Other.id) < tuple_(Head.time, Head.id)
+    before = tuple_(_Other.time, _Other.id) < tuple_(First.time, First.id)
     return select(_Other.id).where(_of_same_unit(), before)
 
 
 def _entered() -> AnySelect:
     """The row of a unit that is in already: a journal left out for its silence may bring an earlier decision."""
-    entered = and_(AnalysisRows.experiment_id == Head.experiment_id, AnalysisRows.unit == Head.unit)
+    entered = and_(AnalysisRows.experiment_id == First.experiment_id, AnalysisRows.unit == First.unit)
     return select(AnalysisRows.seq).where(entered)
 
 
 def _of_same_unit() -> ColumnElement[bool]:
-    same = and_(_Other.experiment_id == Head.experiment_id, _Other.unit == Head.unit)
+    same = and_(_Other.experiment_id == First.experiment_id, _Other.unit == First.unit)
     return and_(same, _Other.reason.in_(COUNTED), _Other.repeat_of.is_(None))
 
 
@@ -105,8 +102,7 @@ def _analysis_row(
     step: int,
 ) -> AnalysisRow:
     shape = shapes.version(connection, experiment.id, row.version)
-    own = [claim for claim in claims if belongs(claim, until=row.until)]
-    folded = fold(experiment.definition.metrics, own, time=row.time, until=row.until)
+    folded = fold(experiment.definition.metrics, claims, time=row.time, until=row.until)
     return AnalysisRow(
         seq=seq,
         decision=row.id,
