@@ -77,7 +77,7 @@ class Strict(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A value that refuses a misspelt field instead of ignoring it."""
 
 
-class Variant(Strict):
+class Variant(Strict, frozen=True):
     """One arm: what the site renders, and what the policy may know of it."""
 
     key: Key
@@ -89,7 +89,7 @@ class Variant(Strict):
     weight: Annotated[float, Meta(gt=0)] = 1.0
 
 
-class Metric(Strict):
+class Metric(Strict, frozen=True):
     """A value that rewards carry. ``default`` stands in where no reward came within ``window_seconds``."""
 
     key: Key
@@ -107,14 +107,14 @@ class Metric(Strict):
         return self.window_seconds * 1_000_000
 
 
-class PolicySpec(Strict):
+class PolicySpec(Strict, frozen=True):
     """A policy's registered name and the parameters that differ from their defaults."""
 
     name: str = "thompson"
     params: dict[str, Any] = {}
 
 
-class Definition(Strict, kw_only=True):
+class Definition(Strict, frozen=True, kw_only=True):
     """An experiment as a person writes it; :func:`experiments.definition.parse` is the door it comes in by."""
 
     key: Key
