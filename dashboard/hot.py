@@ -168,9 +168,9 @@ class HotPath:
 
 def _key_text(environ: WSGIEnvironment) -> tuple[str, bool]:
     """The key as sent, and whether it stood in the address, where only a publishable one may stand."""
-    bearer = environ.get("HTTP_AUTHORIZATION")
-    if bearer is not None and bearer[:7].lower() == "bearer ":
-        return bearer[7:].strip(), False
+    bearer = environ.get("HTTP_AUTHORIZATION", "")
+    if bearer[:7] in ("Bearer ", "bearer "):
+        return bearer[7:], False
     key = environ.get("HTTP_X_API_KEY")
     if key is not None:
         return key, False

@@ -12,7 +12,7 @@ from bandit.types import Floats, Ints
 
 
 class Draws:
-    """The draws of one installation.
+    """The draws of one experiment.
 
     Every purpose hashes under a word of its own, so that no two choices share their chance.
 
@@ -20,16 +20,19 @@ class Draws:
     ----------
     salt
         The installation's draw salt (:attr:`experiments.secret.Secret.draw_salt`).
+    experiment
+        The experiment's id.
     """
 
     __slots__ = ("_traffic", "_variant")
 
-    def __init__(self, salt: bytes) -> None:
-        self._variant = blake2b(key=salt, person=b"draw", digest_size=8)
-        self._traffic = blake2b(key=salt, person=b"traffic", digest_size=8)
+    def __init__(self, salt: bytes, experiment: int) -> None:
+        prefix = b"%d/" % experiment
+        self._variant = blake2b(prefix, key=salt, person=b"draw", digest_size=8)
+        self._traffic = blake2b(prefix, key=salt, person=b"traffic", digest_size=8)
         _race(0, np.zeros(1, np.int64), np.ones(1))  # compiled now, not under the first visitor
 
-    def variant(self, experiment: int, draw_key: str, *, slots: Ints, p: Floats) -> int:
+    def variant(self, draw_key: str, *, slots: Ints, p: Floats) -> int:
         r"""Return the index of the variant drawn from ``p`` by a race of exponential clocks.
 
         .. math:: \arg\min_k -\ln(U_k) / p_k, \qquad U_k \in (0, 1]
@@ -39,8 +42,8 @@ class Draws:
 
         Parameters
         ----------
-        experiment, draw_key
-            What is hashed: the experiment's id, and the unit's pseudonym, the request id or the decision id.
+        draw_key
+            What is hashed: the unit's pseudonym, the request id or the decision id.
         slots
             (K,) distinct number of each variant, given at its creation and never reused: U_k belongs to the slot.
         p
@@ -52,20 +55,20 @@ class Draws:
             No entry of ``p`` is positive.
         """
         digest = self._variant.copy()
-        digest.update(b"%d/%b" % (experiment, draw_key.encode()))
+        digest.update(draw_key.encode())
         winner = _race(int.from_bytes(digest.digest(), "little", signed=True), slots, p)
         if winner < 0:
             raise ValueError(f"no variant has a positive probability: {p}")
         return winner
 
-    def in_traffic(self, experiment: int, draw_key: str, *, share: float) -> bool:
+    def in_traffic(self, draw_key: str, *, share: float) -> bool:
         """Whether the unit is in the ``share`` of all that take part; a larger share keeps everybody who was in.
 
-        >>> Draws(b"salt").in_traffic(1, "somebody", share=1.0), Draws(b"salt").in_traffic(1, "somebody", share=0.0)
+        >>> Draws(b"salt", 1).in_traffic("somebody", share=1.0), Draws(b"salt", 1).in_traffic("somebody", share=0.0)
         (True, False)
         """
         digest = self._traffic.copy()
-        digest.update(b"%d/%b" % (experiment, draw_key.encode()))
+        digest.update(draw_key.encode())
         return int.from_bytes(digest.digest(), "little") < share * 2.0**64
 
 

@@ -9,7 +9,6 @@ from datetime import datetime
 from hashlib import sha256
 
 from experiments.access import APIKey, Scope
-from experiments.draw import Draws
 from experiments.errors import Forbidden, Invalid, NotFound, Unauthorized, Unavailable
 from experiments.identity import DecisionIds
 from experiments.journal import Journal
@@ -19,7 +18,7 @@ from experiments.records import DecisionRecord, RepeatRecord, RewardRecord
 from experiments.requests import ChooseRequest, RewardRequest
 from experiments.secret import Secret
 from experiments.serving import Choice, Odds, PolicyName, Served, serve
-from experiments.tokens import Token, sign, verify
+from experiments.tokens import complete, stub, verify
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,6 @@ class Service:
         self._secret = secret
         self._journal = journal
         self._clock = clock
-        self._draws = Draws(secret.draw_salt)
         self._ids = DecisionIds()
         self._memory: _Memory | None = None
         self.degraded = 0
@@ -81,7 +79,7 @@ class Service:
         """Serve ``catalog`` from the next request on."""
         before = {} if self._memory is None else self._memory.by_id
         served = [
-            serve(published, before.get(published.experiment.id))
+            serve(published, before.get(published.experiment.id), salt=self._secret.draw_salt)
             for published in catalog.experiments
             if published.experiment.state is not State.ARCHIVED
         ]
@@ -179,8 +177,7 @@ class Service:
         decision = self._ids.next(now)
         unit = None if request.unit is None else self._secret.pseudonym(request.unit)
         draw_key = unit if served.by_visitor and unit is not None else request.request_id or decision
-        experiment = served.experiment.id
-        if served.traffic < 1 and not self._draws.in_traffic(experiment, draw_key, share=served.traffic):
+        if served.traffic < 1 and not served.draws.in_traffic(draw_key, share=served.traffic):
             return served.unserved(Reason.NOT_IN_TRAFFIC)
         subset = None if request.variants is None else tuple(request.variants)
         if request.previous is not None:
@@ -190,7 +187,7 @@ class Service:
         odds = served.odds(request.context, subset)
         if odds.reason is Reason.DEGRADED:
             self.degraded += 1
-        index = self._draws.variant(experiment, draw_key, slots=served.slots, p=odds.p)
+        index = served.draws.variant(draw_key, slots=served.slots, p=odds.p)
         return self._record(served, request, odds=odds, index=index, decision=decision, unit=unit)
 
     def _preview(self, served: Served, request: ChooseRequest, *, now: Micros, scope: Scope) -> Choice:
@@ -252,9 +249,17 @@ class Service:
                     context=request.context,
                 )
             )
-        token = Token(experiment.id, decision, unit, variant, probability, policy.version, time)
+        start = odds.stubs.get(index)
+        if start is None:
+            start = odds.stubs[index] = stub(
+                self._secret,
+                experiment=experiment.id,
+                variant=variant,
+                probability=probability,
+                policy_version=policy.version,
+            )
         return Choice(
-            decision=sign(token, self._secret),
+            decision=complete(start, self._secret, decision=decision, unit=unit, time=time),
             experiment=experiment.key,
             variant=variant,
             content=served.contents[index],

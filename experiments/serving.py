@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import msgspec
@@ -15,6 +15,7 @@ from bandit.policy import Policy
 from bandit.types import Bools, Context, Floats
 from experiments.audience import compile_condition
 from experiments.definition import parse_time
+from experiments.draw import Draws
 from experiments.errors import Invalid
 from experiments.model import Experiment, Micros, Reason, State, UnitKind
 from experiments.published import PublishedExperiment
@@ -55,6 +56,8 @@ class Odds:
     json: Raw
     policy: PolicyName
     reason: Reason
+    stubs: dict[int, bytes] = field(default_factory=dict)
+    """How the tokens for each variant begin, once one was drawn."""
 
 
 class Served:
@@ -68,9 +71,11 @@ class Served:
         The policy in force, or None where there is none that can be used.
     version
         The version of that policy.
+    salt
+        The installation's draw salt.
     """
 
-    def __init__(self, published: PublishedExperiment, policy: Policy | None, *, version: int) -> None:
+    def __init__(self, published: PublishedExperiment, policy: Policy | None, *, version: int, salt: bytes) -> None:
         experiment = published.experiment
         definition = experiment.definition
         self.published = published
@@ -79,6 +84,7 @@ class Served:
         self.version = version
         self.by_visitor = definition.unit is UnitKind.VISITOR
         self.traffic = definition.traffic
+        self.draws = Draws(salt, experiment.id)
         self.slots = np.array(experiment.slots, dtype=np.int64)
         self.in_audience = compile_condition(definition.audience)
         self.index = {key: i for i, key in enumerate(experiment.variant_keys)}
@@ -206,14 +212,14 @@ def _closed(experiment: Experiment) -> Reason | None:
             return Reason.STOPPED if experiment.winner is None else Reason.WINNER
 
 
-def serve(published: PublishedExperiment, before: Served | None) -> Served:
+def serve(published: PublishedExperiment, before: Served | None, *, salt: bytes) -> Served:
     """Compile ``published``. A policy that cannot be read is refused, and the one of ``before`` stays in force.
 
     A policy over other variants than the experiment's is never used: then the experiment is served by weights.
     """
     policy, version = _policy(published, before)
     fits = policy is not None and policy.arms.keys == published.experiment.variant_keys
-    return Served(published, policy if fits else None, version=version)
+    return Served(published, policy if fits else None, version=version, salt=salt)
 
 
 def _policy(published: PublishedExperiment, before: Served | None) -> tuple[Policy | None, int]:

@@ -20,12 +20,14 @@ REWARD_GRACE = 24 * 3_600 * 1_000_000
 STICKY_AGE = 90 * 86_400 * 1_000_000
 """µs after a decision for which its token makes the visitor stay with it."""
 LONGEST = 256
-"""Characters of the longest text that is looked at; a real token has at most 188."""
+"""Characters of the longest text that is looked at; a real token has at most 192."""
 
 _FORMAT = 1
-_HEAD = Struct(">BBI16s16sdIQ")
-"""Format, key id, experiment, decision, unit, probability, policy version, time; the variant's key follows."""
-_NO_UNIT = bytes(16)
+_HEAD = Struct(">BBIIdB")
+"""Format, key id, experiment, policy version, probability, length of the variant's key; the key follows, padded."""
+_TAIL = Struct(">16s16sQ")
+"""Decision, unit, time; the authentication code follows."""
+_NO_UNIT = "00" * 16
 _TO_URL = bytes.maketrans(b"+/", b"-_")
 _FROM_URL = bytes.maketrans(b"-_+/", b"+/!!")
 
@@ -52,17 +54,26 @@ class Token(NamedTuple):
 
 def sign(token: Token, secret: Secret) -> str:
     """The token as text, signed with the secret's newest token key."""
-    head = _HEAD.pack(
-        _FORMAT,
-        secret.token_key,
-        token.experiment,
-        bytes.fromhex(token.decision),
-        _NO_UNIT if token.unit is None else bytes.fromhex(token.unit),
-        token.probability,
-        token.policy_version,
-        token.time,
+    start = stub(
+        secret,
+        experiment=token.experiment,
+        variant=token.variant,
+        probability=token.probability,
+        policy_version=token.policy_version,
     )
-    body = head + token.variant.encode()
+    return complete(start, secret, decision=token.decision, unit=token.unit, time=token.time)
+
+
+def stub(secret: Secret, *, experiment: int, variant: str, probability: float, policy_version: int) -> bytes:
+    """The start of a token, which all decisions for one variant under one distribution share."""
+    key = variant.encode()
+    head = _HEAD.pack(_FORMAT, secret.token_key, experiment, policy_version, probability, len(key)) + key
+    return head + bytes(-(len(head) + _TAIL.size + MAC_BYTES) % 3)  # whole groups of base64 need no padding
+
+
+def complete(start: bytes, secret: Secret, *, decision: str, unit: str | None, time: int) -> str:
+    """The whole token of one decision that begins with ``start``."""
+    body = start + bytes.fromhex(decision + (unit or _NO_UNIT)) + time.to_bytes(8, "big")
     return _encode(body + secret.sign(body))
 
 
@@ -76,17 +87,18 @@ def verify(text: str, secret: Secret) -> Token:
     """
     sealed = _decode(text)
     body, mac = sealed[:-MAC_BYTES], sealed[-MAC_BYTES:]
-    if len(body) <= _HEAD.size or body[0] != _FORMAT:
+    if len(body) < _HEAD.size + _TAIL.size or body[0] != _FORMAT:
         _refuse()
     key = secret.token_keys.get(body[1])
     if key is None or not compare_digest(key.mac(body), mac):
         _refuse()
-    _, _, experiment, decision, unit, probability, policy_version, time = _HEAD.unpack_from(body)
+    _, _, experiment, policy_version, probability, length = _HEAD.unpack_from(body)
+    decision, unit, time = _TAIL.unpack_from(body, len(body) - _TAIL.size)
     return Token(
         experiment=experiment,
         decision=decision.hex(),
-        unit=None if unit == _NO_UNIT else unit.hex(),
-        variant=body[_HEAD.size :].decode(),
+        unit=None if unit.hex() == _NO_UNIT else unit.hex(),
+        variant=body[_HEAD.size : _HEAD.size + length].decode(),
         probability=probability,
         policy_version=policy_version,
         time=time,
@@ -94,15 +106,15 @@ def verify(text: str, secret: Secret) -> Token:
 
 
 def _encode(raw: bytes) -> str:
-    return b2a_base64(raw, newline=False).translate(_TO_URL).rstrip(b"=").decode()
+    return b2a_base64(raw, newline=False).translate(_TO_URL).decode()
 
 
 def _decode(text: str) -> bytes:
-    """Bytes of canonical, unpadded base64url; nothing else decodes, so a token has one spelling only."""
+    """The bytes of canonical base64url; nothing else decodes, so a token has one spelling only."""
     if len(text) > LONGEST or not text.isascii():
         _refuse()
     try:
-        raw = a2b_base64(text.encode().translate(_FROM_URL) + b"=" * (-len(text) % 4), strict_mode=True)
+        raw = a2b_base64(text.encode().translate(_FROM_URL), strict_mode=True)
     except BinasciiError:
         _refuse()
     if _encode(raw) != text:

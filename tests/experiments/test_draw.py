@@ -9,14 +9,14 @@ from scipy import stats
 from bandit.types import Floats, Ints
 from experiments.draw import Draws
 
-DRAWS = Draws(b"a salt")
+DRAWS = Draws(b"a salt", 1)
 UNITS = 20_000
 
 
-def winners(p: Floats, slots: Ints | None = None, *, experiment: int = 1) -> Ints:
+def winners(p: Floats, slots: Ints | None = None, *, draws: Draws = DRAWS) -> Ints:
     """The variant of each of many units."""
     slots = np.arange(len(p)) if slots is None else slots
-    return np.array([DRAWS.variant(experiment, f"unit {i}", slots=slots, p=p) for i in range(UNITS)])
+    return np.array([draws.variant(f"unit {i}", slots=slots, p=p) for i in range(UNITS)])
 
 
 def test_the_law_is_p() -> None:
@@ -30,7 +30,7 @@ def test_a_variant_without_probability_is_never_drawn() -> None:
     """Zero is zero; a single allowed variant always wins."""
     assert set(winners(np.array([0.0, 1.0, 0.0]))) == {1}
     with pytest.raises(ValueError, match="no variant"):
-        DRAWS.variant(1, "unit", slots=np.arange(2), p=np.zeros(2))
+        DRAWS.variant("unit", slots=np.arange(2), p=np.zeros(2))
 
 
 def test_the_order_of_variants_does_not_matter() -> None:
@@ -59,14 +59,14 @@ def test_a_small_change_of_p_moves_hardly_more_than_it_must() -> None:
 def test_experiments_draw_independently() -> None:
     """Two experiments with the same split agree as often as chance has it."""
     p = np.array([0.5, 0.5])
-    agree = (winners(p) == winners(p, experiment=2)).sum()
+    agree = (winners(p) == winners(p, draws=Draws(b"a salt", 2))).sum()
     assert stats.binomtest(int(agree), UNITS, 0.5).pvalue > 0.001
 
 
 def test_traffic_has_its_share_and_only_grows() -> None:
     """Raising the share keeps everybody who was in."""
     none, some, more, everybody = (
-        {i for i in range(UNITS) if DRAWS.in_traffic(1, f"unit {i}", share=share)} for share in (0.0, 0.3, 0.6, 1.0)
+        {i for i in range(UNITS) if DRAWS.in_traffic(f"unit {i}", share=share)} for share in (0.0, 0.3, 0.6, 1.0)
     )
     assert none == set()
     assert some < more < everybody == set(range(UNITS))
@@ -76,5 +76,5 @@ def test_traffic_has_its_share_and_only_grows() -> None:
 def test_traffic_and_variant_are_independent() -> None:
     """One hash is never used twice: those in traffic split as the others do."""
     p = np.array([0.5, 0.5])
-    inside = np.array([DRAWS.in_traffic(1, f"unit {i}", share=0.5) for i in range(UNITS)])
+    inside = np.array([DRAWS.in_traffic(f"unit {i}", share=0.5) for i in range(UNITS)])
     assert stats.chi2_contingency(np.histogram2d(inside, winners(p), bins=2)[0]).pvalue > 0.001
