@@ -35,7 +35,7 @@ SHIPPING_SECONDS = 2.0
 def floor(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:  # noqa: ARG001
     """Answer 84 bytes to everything: what the server alone costs."""
     start_response("200 OK", [("Content-Type", "application/json")])
-    return [b'{"decision":"0123456789abcdef0123456789abcdef","variant":"b","probability":0.1234567}']
+    return [b'{"decision":"0123456789abcdef0123456789abcdef","variant":"b","probability":0.123456}']
 
 
 def bench_choose(*, seconds: int = 2) -> dict[str, Any]:

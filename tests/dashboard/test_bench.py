@@ -32,7 +32,9 @@ def test_what_is_measured_is_served(tmp_path: Path) -> None:
     store = prepare(tmp_path)
     catalog = load(tmp_path / "published")
     assert catalog is not None
-    assert [one.experiment for one in catalog.experiments] == store.experiments()
+    assert {one.experiment.key: one.experiment for one in catalog.experiments} == {
+        one.key: one for one in store.experiments()
+    }
     for one in catalog.experiments:
         assert (one.experiment.state, len(one.experiment.slots)) == (State.RUNNING, 10)
         assert {decode_choose(body).experiment for body in bodies(one.experiment.key)} == {one.experiment.key}
