@@ -11,7 +11,7 @@ from sqlalchemy import Column, Connection, Table, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
-from experiments.tables import Base
+from experiments.tables import Base, Id128
 
 T = TypeVar("T")
 IN_LIMIT = 5_000
@@ -25,7 +25,7 @@ def insert_rows(connection: Connection, table: type[Base], rows: Sequence[Mappin
     if connection.dialect.name == "postgresql":
         _copy(connection, table, rows)
     else:
-        connection.execute(insert(table), rows)
+        _executemany(connection, table, rows)
 
 
 def add_rows(connection: Connection, table: type[Base], rows: Iterable[Mapping[str, Any]]) -> None:
@@ -64,6 +64,18 @@ def chunks(values: Iterable[T], size: int = IN_LIMIT) -> Iterator[list[T]]:
     rest = iter(values)
     while chunk := list(islice(rest, size)):
         yield chunk
+
+
+def _executemany(connection: Connection, table: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Hand plain tuples to the driver: SQLAlchemy's own loop over the parameters takes half of shipping's time."""
+    target = cast(Table, table.__table__)
+    compiled = insert(target).compile(dialect=connection.dialect, column_keys=list(rows[0]))
+    columns = compiled.positiontup or []
+    parameters: list[Any] = [[row[column] for row in rows] for column in columns]
+    for i, column in enumerate(columns):
+        if isinstance(target.columns[column].type, Id128):
+            parameters[i] = [None if value is None else bytes.fromhex(value) for value in parameters[i]]
+    connection.exec_driver_sql(compiled.string, list(zip(*parameters, strict=True)))
 
 
 def _copy(connection: Connection, table: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:

@@ -7,15 +7,15 @@ tables) began with every reward of the experiment: quadratic in the length of th
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from experiments.model import Micros, UnitKind
 from experiments.store.bulk import chunks
-from experiments.store.decisions import COUNTED
+from experiments.store.decisions import may_count
 from experiments.store.engine import AnyRow
 from experiments.store.fold import Claim
 from experiments.tables import Decisions, Metrics, Rewards
@@ -39,13 +39,13 @@ def read_claims(
 
     That is the rewards of the decision, of its repeats, of its unit, and (visitors) of the unit's later decisions.
     """
-    by_unit: Mapping[str | None, list[Head]] = _grouped(heads)
+    by_unit = _grouped(heads)
     owners = {head.id: (head.id, head.id) for head in heads}  # decision -> (head, decision that it counts as)
-    own = _decisions(connection, experiment_id, Decisions.repeat_of, owners)
-    owners |= {row.id: (row.repeat_of, row.repeat_of) for row in own}
     if unit is UnitKind.VISITOR:
-        for row in _decisions(connection, experiment_id, Decisions.unit, by_unit):
-            owners.setdefault(row.id, (by_unit[row.unit][0].id, row.repeat_of or row.id))
+        for row in _decisions(connection, experiment_id, Decisions.unit, by_unit, may_count(Decisions)):
+            owners.setdefault(row.id, (by_unit[row.unit][0].id, row.id))
+    for row in list(_decisions(connection, experiment_id, Decisions.repeat_of, owners)):
+        owners[row.id] = (owners[row.repeat_of][0], row.repeat_of)
     claims: dict[str, list[Claim]] = defaultdict(list)
     for row in _rewards(connection, experiment_id, Rewards.decision_id, owners):
         head, decision = owners[row.decision_id]
@@ -57,8 +57,8 @@ def read_claims(
     return claims
 
 
-def _grouped(heads: Sequence[Head]) -> dict[str | None, list[Head]]:
-    groups: dict[str | None, list[Head]] = defaultdict(list)
+def _grouped(heads: Sequence[Head]) -> dict[str, list[Head]]:
+    groups: dict[str, list[Head]] = defaultdict(list)
     for head in heads:
         if head.unit is not None:
             groups[head.unit].append(head)
@@ -66,22 +66,28 @@ def _grouped(heads: Sequence[Head]) -> dict[str | None, list[Head]]:
 
 
 def _decisions(
-    connection: Connection, experiment_id: int, column: Any, values: Iterable[str | None]
+    connection: Connection,
+    experiment_id: int,
+    column: InstrumentedAttribute[str | None],
+    values: Iterable[str],
+    *where: ColumnElement[bool],
 ) -> Iterator[AnyRow]:
+    """Ids of decisions by their unit, or by what they repeat: nothing that is not in the index."""
     for some in chunks(values):
-        query = select(Decisions.id, Decisions.unit, Decisions.repeat_of)
-        here: tuple[ColumnElement[bool], ...] = (Decisions.experiment_id == experiment_id, column.in_(some))
-        yield from connection.execute(query.where(*here, column.is_not(None), Decisions.reason.in_(COUNTED)))
+        here = (Decisions.experiment_id == experiment_id, column.in_(some), *where)
+        yield from connection.execute(select(Decisions.id, column).where(*here))
 
 
-def _rewards(connection: Connection, experiment_id: int, column: Any, values: Iterable[str | None]) -> Iterator[AnyRow]:
+def _rewards(
+    connection: Connection, experiment_id: int, column: InstrumentedAttribute[str | None], values: Iterable[str]
+) -> Iterator[AnyRow]:
     named = and_(Metrics.experiment_id == Rewards.experiment_id, Metrics.number == Rewards.metric)
     columns = (
         *(Rewards.id, Rewards.decision_id, Rewards.unit, Metrics.key.label("metric"), Rewards.key),
         *(Rewards.value, Rewards.time, Rewards.late, Rewards.duplicates),
     )
     for some in chunks(values):
-        here = (Rewards.experiment_id == experiment_id, column.in_(some), column.is_not(None))
+        here = (Rewards.experiment_id == experiment_id, column.in_(some))
         yield from connection.execute(select(*columns).join(Metrics, named).where(*here))
 
 

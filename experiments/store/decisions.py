@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, and_, func, literal_column, select
 
 from bandit.types import Bools, Floats
 from experiments.errors import Invalid
@@ -21,9 +21,7 @@ from experiments.store.codec import pack, require_hex, to_json
 from experiments.store.shapes import Shape, Shapes
 from experiments.tables import Decisions, Pending, Traffic
 
-COUNTED = (Reason.POLICY.value, Reason.DEGRADED.value)
-"""Reasons of decisions that may become analysis rows; a forced preview never does."""
-LOGGED = {*COUNTED, Reason.PREVIEW.value}
+LOGGED = {Reason.POLICY.value, Reason.DEGRADED.value, Reason.PREVIEW.value}
 BUCKET: Micros = 60_000_000
 _VECTOR = msgspec.json.Decoder(list[float])
 _SUM_TOLERANCE = 1e-6
@@ -38,6 +36,14 @@ class Arrived:
     records: Sequence[DecisionRecord]
     distributions: Floats
     """(n, K)"""
+
+
+def may_count(decision: Any) -> ColumnElement[bool]:
+    """Whether a decision (the table or an alias) may become a row: no preview, and no repeat.
+
+    Written as the partial index over units is, so that its entries are all that need be read.
+    """
+    return and_(decision.repeat_of.is_(None), decision.reason != literal_column("'preview'"))
 
 
 def take_decisions(
@@ -129,11 +135,13 @@ def _repeats(connection: Connection, experiment_id: int, records: Sequence[Decis
 
 
 def _insert(connection: Connection, arrived: Arrived, repeats: dict[str, str]) -> None:
-    insert_rows(connection, Decisions, decision_rows(arrived, repeats))
-    counted = np.array([r.reason in COUNTED and r.id not in repeats for r in arrived.records], dtype=np.bool_)
-    entering = [record for record, counts in zip(arrived.records, counted, strict=True) if counts]
+    counted = np.array(
+        [record.reason != Reason.PREVIEW and record.id not in repeats for record in arrived.records], dtype=np.bool_
+    )
+    entering = [record for record, enters in zip(arrived.records, counted, strict=True) if enters]
     if arrived.shape.unit is UnitKind.VISITOR:
         entering = _first_of_units(connection, arrived.experiment_id, entering)
+    insert_rows(connection, Decisions, decision_rows(arrived, repeats))
     insert_rows(
         connection,
         Pending,
@@ -173,18 +181,12 @@ def _first_of_units(
     """Leave out every decision of which it is known already that it is not its unit's first."""
     earliest: dict[str | None, Micros] = {}
     for units in chunks({record.unit for record in records if record.unit is not None}):
-        known = (
-            select(Decisions.unit, func.min(Decisions.time).label("time"))
-            .where(
-                Decisions.experiment_id == experiment_id,
-                Decisions.unit.in_(units),
-                Decisions.reason.in_(COUNTED),
-                Decisions.repeat_of.is_(None),
-            )
-            .group_by(Decisions.unit)
-        )
-        earliest |= {row.unit: row.time for row in connection.execute(known)}
-    return [record for record in records if record.unit is None or record.time <= earliest[record.unit]]
+        known = select(Decisions.unit, func.min(Decisions.time).label("time")).group_by(Decisions.unit)
+        here = (Decisions.experiment_id == experiment_id, Decisions.unit.in_(units), may_count(Decisions))
+        earliest |= {row.unit: row.time for row in connection.execute(known.where(*here))}
+    for record in records:
+        earliest[record.unit] = min(record.time, earliest.get(record.unit, record.time))
+    return [record for record in records if record.unit is None or record.time == earliest[record.unit]]
 
 
 def add_traffic(connection: Connection, arrived: Arrived, counted: Bools) -> None:

@@ -29,6 +29,13 @@ AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 AnySelect: TypeAlias = Select[*tuple[Any, ...]]
 
 BUSY_TIMEOUT_MS = 5_000
+_PRAGMAS = (
+    "journal_mode = WAL",
+    "synchronous = NORMAL",
+    "foreign_keys = ON",
+    "cache_size = -65536",  # KiB; units are random, and with SQLite's own 2 MB each of them is a read of the file
+    "wal_autocheckpoint = 8192",  # pages; the same page is copied back once for many commits
+)
 INTEGRITY = "integrity"
 """The code of a ``Conflict`` that the database found: a unique key or a reference was violated."""
 _WRITE = "landit_write"
@@ -170,7 +177,7 @@ def _make_engine(url: URL) -> Engine:
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # the driver's own BEGIN is deferred; ours says what it is
-    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
+    for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}").close()
 
 

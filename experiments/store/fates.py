@@ -7,9 +7,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, and_, null, select
 
-from experiments.model import Definition, UnitKind
+from experiments.model import Definition, Reason, UnitKind
 from experiments.store.claims import Head, read_claims
-from experiments.store.decisions import COUNTED
 from experiments.store.engine import AnyRow
 from experiments.store.fold import Claim, fold
 from experiments.store.maturing import First, next_time
@@ -21,7 +20,7 @@ def reward_fates(connection: Connection, decision: AnyRow) -> tuple[RewardFate, 
     """Say what became of the rewards that name a decision, its repeats, or (where it is a row) its unit."""
     definition = _definition(connection, decision.experiment_id)
     original: str = decision.repeat_of or decision.id
-    counts = decision.reason in COUNTED
+    counts = decision.reason != Reason.PREVIEW
     row = _row_of(connection, definition.unit, decision, original) if counts else None
     head = _head(connection, definition.unit, decision.experiment_id, row or original)
     claims = read_claims(connection, decision.experiment_id, definition.unit, [head]).get(head.id, [])

@@ -11,6 +11,7 @@ from experiments.errors import Conflict, NotFound
 from experiments.model import Experiment, Micros, UnitKind
 from experiments.store.bulk import insert_rows
 from experiments.store.codec import from_json, to_json, unpack
+from experiments.store.decisions import may_count
 from experiments.store.engine import AnyRow, AnySelect, Room
 from experiments.store.leadership import require_epoch
 from experiments.store.maturing import last_row, mature
@@ -138,7 +139,10 @@ def _clear_pending(connection: Connection, step: Step) -> None:
     early = and_(Rewards.experiment_id == step.experiment_id, Rewards.early)
     found = select(Decisions.id).where(
         Decisions.experiment_id == step.experiment_id,
-        or_(Decisions.id == Rewards.decision_id, and_(Decisions.unit == Rewards.unit, Decisions.time <= Rewards.time)),
+        or_(
+            Decisions.id == Rewards.decision_id,
+            and_(Decisions.unit == Rewards.unit, Decisions.time <= Rewards.time, may_count(Decisions)),
+        ),
     )
     connection.execute(update(Rewards).where(early, exists(found)).values(early=False))
 

@@ -53,7 +53,11 @@ class Log(Room):
         anywhere = Decisions.experiment_id.in_(select(Experiments.id))
         with self._database.reading() as connection:
             found = is_hex(decision)
-            row = connection.execute(_logged(anywhere, Decisions.id == decision)).one_or_none() if found else None
+            row = (
+                connection.execute(_logged(anywhere, Decisions.id == decision).limit(1)).one_or_none()
+                if found
+                else None
+            )
             if row is None:
                 hint = "A decision is in the store a second after its answer."
                 raise NotFound(f"there is no decision {decision!r}.", hint=hint)

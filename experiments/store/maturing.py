@@ -15,7 +15,7 @@ from sqlalchemy.orm import aliased
 from experiments.model import Experiment, Micros, UnitKind
 from experiments.store.claims import Head, read_claims
 from experiments.store.codec import from_json, unpack
-from experiments.store.decisions import COUNTED
+from experiments.store.decisions import may_count
 from experiments.store.engine import AnyRow, AnySelect
 from experiments.store.fold import Claim, fold
 from experiments.store.shapes import Shapes
@@ -88,7 +88,7 @@ def _entered() -> AnySelect:
 
 def _of_same_unit() -> ColumnElement[bool]:
     same = and_(_Other.experiment_id == First.experiment_id, _Other.unit == First.unit)
-    return and_(same, _Other.reason.in_(COUNTED), _Other.repeat_of.is_(None))
+    return and_(same, may_count(_Other))
 
 
 def _analysis_row(

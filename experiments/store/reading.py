@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import and_, exists, func, or_, select
 
+from experiments.store.decisions import may_count
 from experiments.store.engine import Room
 from experiments.store.values import Health, TrafficBucket, VariantSums
 from experiments.tables import Counters, Decisions, Metrics, Quarantine, Rewards, Sums, Traffic, Variants
@@ -42,7 +43,7 @@ class Reading(Room):
         counters = select(Counters.name, Counters.value).where(Counters.experiment_id == experiment_id)
         attached = or_(
             Decisions.id == Rewards.decision_id,
-            and_(Decisions.unit == Rewards.unit, Decisions.time <= Rewards.time),
+            and_(Decisions.unit == Rewards.unit, Decisions.time <= Rewards.time, may_count(Decisions)),
         )
         found = exists().where(Decisions.experiment_id == experiment_id, attached)
         unmatched = select(func.count()).select_from(Rewards)

@@ -11,11 +11,11 @@ from typing import Any, TypeAlias
 from sqlalchemy import ColumnElement, Connection, exists, func, insert, or_, select, update
 
 from experiments.errors import Invalid
-from experiments.model import UnitKind
+from experiments.model import Reason, UnitKind
 from experiments.records import RewardRecord
 from experiments.store.bulk import chunks, insert_rows
 from experiments.store.codec import require_hex
-from experiments.store.decisions import COUNTED
+from experiments.store.decisions import may_count
 from experiments.store.shapes import Shapes
 from experiments.tables import AnalysisRows, ConflictingRewards, Decisions, Rewards
 
@@ -142,7 +142,7 @@ class _Intake:
             same, rows.c.decision_id == func.coalesce(Decisions.repeat_of, Decisions.id)
         )
         of_unit: ColumnElement[bool] = exists().where(same, rows.c.unit == Decisions.unit)
-        counted = Decisions.reason.in_(COUNTED)
+        counted = Decisions.reason != Reason.PREVIEW
         matched: set[str] = set()
         numbered: set[str] = set()
         for ids in chunks(decisions):
@@ -162,8 +162,7 @@ class _Intake:
                 Decisions.experiment_id == self._experiment_id,
                 Decisions.unit == unit,
                 Decisions.time <= time,
-                Decisions.reason.in_(COUNTED),
-                Decisions.repeat_of.is_(None),
+                may_count(Decisions),
             )
             .order_by(Decisions.time.desc(), Decisions.id.desc())
             .limit(1)

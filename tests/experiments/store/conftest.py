@@ -116,6 +116,12 @@ class Site:
 
 
 @pytest.fixture
+def site_type() -> type[Site]:
+    """The class itself, for a store that a test opens."""
+    return Site
+
+
+@pytest.fixture
 def sites(store: Store) -> Callable[..., Site]:
     """A function that starts an experiment of the given fields, on each kind of database."""
     return functools.partial(Site, store)
