@@ -215,6 +215,26 @@ class ShippingContract:
         detail = site.store.decision(f"{1:032x}")
         assert detail.repeat_of == f"{2:032x}"
 
+    def test_racing_hosts(self, site: Any) -> None:
+        """Hosts that ship the same requests at the same time agree on which were first, and none is refused."""
+        failures: list[Exception] = []
+
+        def ship(host: int) -> None:
+            try:
+                for i in range(5):
+                    site.ship(site.decision(100 * host + i, who=host, request_id=str(i)), file=f"{host}.log")
+            except Exception as error:
+                failures.append(error)
+
+        threads = [threading.Thread(target=ship, args=(host,)) for host in (1, 2, 3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert failures == []
+        health = site.store.health(site.experiment.id)
+        assert (health.decisions, health.repeats) == (5, 10)
+
     def test_same_decision_twice(self, site: Any) -> None:
         """A decision that comes again, in this batch or a later one, changes nothing."""
         site.ship(site.decision(1), site.decision(1))

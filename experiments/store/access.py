@@ -85,7 +85,7 @@ class Access(Room):
             used = update(LoginLinks).where(*usable).values(used=now).returning(LoginLinks.user_id)
             user_id = connection.scalar(used)
             if user_id is None:
-                raise NotFound("this sign-in link is unknown, used or expired.", hint="Run: landit user link EMAIL.")
+                raise NotFound("this sign-in link is unknown, used or expired.", hint="Ask an admin for a new one.")
             return _to_user(connection.execute(select(*_USER).where(Users.id == user_id)).one())
 
     def add_key(self, name: str, *, scope: Scope, sha256: bytes, origins: Sequence[str] = ()) -> APIKey:

@@ -20,7 +20,7 @@ def _where(condition: str) -> dict[str, sa.TextClause]:
 
 def upgrade() -> None:
     """Create every table, and the views for people who read with SQL."""
-    for build in (_experiments, _decisions, _rewards, _learning, _shipping, _access, _views, _statistics):
+    for build in (_experiments, _decisions, _pending, _rewards, _learning, _shipping, _access, _views, _statistics):
         build()
 
 
@@ -110,6 +110,10 @@ def _decisions() -> None:
         unique=True,
         **_where("request_id IS NOT NULL AND repeat_of IS NULL"),
     )
+
+
+def _pending() -> None:
+    """What waits to mature, and the traffic by minute."""
     op.create_table(
         "pending",
         sa.Column("experiment_id", sa.Integer(), autoincrement=False, nullable=False),
