@@ -20,7 +20,18 @@ def _where(condition: str) -> dict[str, sa.TextClause]:
 
 def upgrade() -> None:
     """Create every table, and the views for people who read with SQL."""
-    for build in (_experiments, _decisions, _pending, _rewards, _learning, _shipping, _access, _views, _statistics):
+    for build in (
+        _experiments,
+        _decisions,
+        _pending,
+        _rewards,
+        _learning,
+        _policies,
+        _shipping,
+        _access,
+        _views,
+        _statistics,
+    ):
         build()
 
 
@@ -184,7 +195,7 @@ def _rewards() -> None:
 
 
 def _learning() -> None:
-    """Analysis rows, sums, policy versions, leadership."""
+    """Analysis rows and their sums."""
     op.create_table(
         "analysis_rows",
         sa.Column("experiment_id", sa.Integer(), autoincrement=False, nullable=False),
@@ -222,6 +233,10 @@ def _learning() -> None:
         ),
         sa.PrimaryKeyConstraint("experiment_id", "phase", "slot", "metric", name="pk_sums"),
     )
+
+
+def _policies() -> None:
+    """Policy versions, their states, and who may write them."""
     op.create_table(
         "policy_versions",
         sa.Column("experiment_id", sa.Integer(), autoincrement=False, nullable=False),
