@@ -9,8 +9,9 @@ from typing import Any
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from dashboard import api, auth, errors, pages, security
+from dashboard import api, errors, pages
 from dashboard.extension import EXTENSION, Landit
+from dashboard.guard import auth, headers
 from dashboard.settings import Settings
 from experiments.clock import system_clock
 from experiments.model import Micros
@@ -40,7 +41,7 @@ def create_app(settings: Settings, *, clock: Callable[[], Micros] = system_clock
     if settings.url.startswith("https"):
         # TLS ends at one proxy in front of us: its word on scheme and address is needed for origins and for throttling.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
-    for part in (security, errors, auth, pages, api):
+    for part in (headers, errors, auth, pages, api):
         part.init(app)
     return app
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from experiments.console import Commands
+from experiments.cli.console import Commands
 
 landit = Commands(
     "landit",
@@ -13,12 +13,12 @@ landit = Commands(
         "key": "dashboard.web_cli:key_group",
         "bench": "dashboard.web_cli:bench_group",
         "demo": "dashboard.demo.command:demo",
-        "migrate": "experiments.cli:migrate_command",
-        "experiment": "experiments.cli:experiment_group",
-        "relearn": "experiments.cli:relearn_command",
-        "evaluate": "experiments.offline_cli:evaluate_command",
-        "replay": "experiments.offline_cli:replay_command",
-        "simulate": "experiments.offline_cli:simulate_command",
-        "export": "experiments.offline_cli:export_command",
+        "migrate": "experiments.cli.experiments:migrate_command",
+        "experiment": "experiments.cli.experiments:experiment_group",
+        "relearn": "experiments.cli.experiments:relearn_command",
+        "evaluate": "experiments.cli.offline:evaluate_command",
+        "replay": "experiments.cli.offline:replay_command",
+        "simulate": "experiments.cli.offline:simulate_command",
+        "export": "experiments.cli.offline:export_command",
     },
 )

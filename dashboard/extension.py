@@ -7,8 +7,8 @@ from threading import Lock
 
 from flask import current_app
 
+from dashboard.guard.throttle import Throttle
 from dashboard.settings import Settings
-from dashboard.throttle import Throttle
 from experiments.model import Micros
 from experiments.secret import Secret
 from experiments.store import Store

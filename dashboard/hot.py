@@ -17,8 +17,8 @@ import msgspec
 from dashboard.metrics import exposition
 from experiments.access import APIKey, Scope
 from experiments.errors import Forbidden, LanditError, TooLarge, Unauthorized
-from experiments.requests import BODY_BYTES, decode_choose, decode_reward
-from experiments.service import Service
+from experiments.service.requests import BODY_BYTES, decode_choose, decode_reward
+from experiments.service.service import Service
 
 Headers: TypeAlias = list[tuple[str, str]]
 _Walk: TypeAlias = Callable[[bytes, Scope], bytes]

@@ -9,7 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from experiments.service import Service
+from experiments.service.service import Service
 
 Answers = Mapping[tuple[str, int], int]
 """How often each path gave each status."""

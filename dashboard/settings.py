@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
 
 from experiments.errors import Invalid
-from experiments.place import DEFAULT_DATA, store_url
+from experiments.keeper.place import DEFAULT_DATA, store_url
 
 
 class Durability(StrEnum):

@@ -11,10 +11,10 @@ from typing import Any
 
 import click
 
-from dashboard import serve as serving
+from dashboard.server import serve as serving
 from dashboard.settings import Setting, Settings, settings
 from experiments.access import APIKey, Scope, UserRole
-from experiments.console import json_option, opened, show, show_rows, store_options
+from experiments.cli.console import json_option, opened, show, show_rows, store_options
 from experiments.errors import Invalid
 from experiments.store import Store
 
@@ -154,7 +154,7 @@ def bench_group() -> None:
 @json_option
 def bench_choose_command(seconds: int, as_json: bool) -> None:
     """Measure ``/choose`` and ``/reward`` beside a no-op under the same server."""
-    from dashboard.bench import bench_choose  # each benchmark brings what it measures, and only that
+    from dashboard.bench.choose import bench_choose  # each benchmark brings what it measures, and only that
 
     show(bench_choose(seconds=seconds), as_json=as_json)
 

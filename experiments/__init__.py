@@ -1,0 +1,1 @@
+"""The domain: experiments, decisions, rewards, statistics, learning, replay."""

@@ -12,7 +12,7 @@
     ├── StoreError            the database cannot be used (URL, schema, secret)       503
     └── CannotEstimate        the log does not support what is asked of it            422
 
-``dashboard/errors.py`` turns them into HTTP, ``experiments/cli.py`` into one line and exit code 1.
+``dashboard/errors.py`` turns them into HTTP, ``experiments/cli/experiments.py`` into one line and exit code 1.
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ class Secret:
 
     @cached_property
     def draw_salt(self) -> bytes:
-        """The salt of every draw (:mod:`experiments.draw`)."""
+        """The salt of every draw (:mod:`experiments.service.draw`)."""
         return self.derive("draw")
 
     @cached_property

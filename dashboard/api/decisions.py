@@ -8,12 +8,12 @@ import msgspec
 from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 
-from dashboard.auth import allow
+from dashboard.api.openapi import operation
 from dashboard.extension import landit, store
-from dashboard.openapi import operation
+from dashboard.guard.auth import allow
 from experiments.access import Scope
 from experiments.report.values import iso
-from experiments.tokens import verify
+from experiments.service.tokens import verify
 
 api = Blueprint("decisions", __name__, url_prefix="/decisions")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from flask import Blueprint, current_app, jsonify
 from flask.typing import ResponseReturnValue
 
-from dashboard.auth import public
+from dashboard.api.openapi import document, operation
 from dashboard.extension import landit
-from dashboard.openapi import document, operation
+from dashboard.guard.auth import public
 
 api = Blueprint("description", __name__)
 

@@ -8,10 +8,10 @@ import msgspec
 from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from dashboard import auth
-from dashboard.auth import allow
+from dashboard.api.openapi import operation
 from dashboard.extension import store
-from dashboard.openapi import operation
+from dashboard.guard import auth
+from dashboard.guard.auth import allow
 from experiments.access import Scope
 from experiments.definition import parse
 from experiments.errors import Invalid, NotFound, NotJSON

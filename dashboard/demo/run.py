@@ -19,7 +19,7 @@ from dashboard.demo.progress import Progress
 from dashboard.demo.real import ensure_real_log
 from dashboard.demo.scenarios import METRIC, Scenario, scenarios
 from dashboard.demo.visitors import Crowd
-from dashboard.serve import serve
+from dashboard.server.serve import serve
 from dashboard.settings import Settings
 from experiments.access import Scope
 from experiments.clock import system_clock

@@ -9,7 +9,7 @@ from flask import Blueprint, Flask, g, redirect, url_for
 from flask.typing import ResponseReturnValue
 
 from dashboard import assets
-from dashboard.auth import allow
+from dashboard.guard.auth import allow
 from dashboard.pages import access, charts_script, editor, experiments, filters, keys, lifecycle, results, trail, users
 from experiments.access import UserRole
 

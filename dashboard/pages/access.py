@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from dashboard import auth, passwords
-from dashboard.auth import allow, public
 from dashboard.extension import landit, store
+from dashboard.guard import auth, passwords
+from dashboard.guard.auth import allow, public
 from experiments.access import User, UserRole
 from experiments.errors import Invalid, NotFound
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, abort, request
 
 from dashboard import assets
-from dashboard.auth import public
+from dashboard.guard.auth import public
 
 pages = Blueprint("charts_script", __name__)
 

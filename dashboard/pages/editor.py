@@ -9,9 +9,9 @@ from flask import Blueprint, flash, make_response, redirect, render_template, re
 from flask.typing import ResponseReturnValue
 
 from bandit.features import AttributeType
-from dashboard import auth
-from dashboard.auth import allow
 from dashboard.extension import store
+from dashboard.guard import auth
+from dashboard.guard.auth import allow
 from dashboard.pages import policies
 from dashboard.pages.form import WINDOW_UNITS, AttributeFields, ExperimentForm, VariantFields
 from dashboard.pages.reading import FormInvalid

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
-from dashboard.auth import allow
 from dashboard.extension import landit, store
+from dashboard.guard.auth import allow
 from experiments.access import UserRole
 from experiments.model import Experiment, State
 from experiments.report import ExperimentReport, build_report

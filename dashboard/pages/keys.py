@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from dashboard import auth, passwords
-from dashboard.auth import allow
 from dashboard.extension import store
+from dashboard.guard import auth, passwords
+from dashboard.guard.auth import allow
 from experiments.access import Scope, UserRole
 from experiments.errors import Conflict, Invalid
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from dashboard import auth
-from dashboard.auth import allow
 from dashboard.extension import landit, store
+from dashboard.guard import auth
+from dashboard.guard.auth import allow
 from experiments.access import UserRole
 from experiments.errors import Invalid
 from experiments.model import State

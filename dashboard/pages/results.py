@@ -10,9 +10,9 @@ from flask import Blueprint, Response, jsonify, render_template
 from flask.typing import ResponseReturnValue
 
 from dashboard import assets, charts
-from dashboard.auth import allow
+from dashboard.api.openapi import operation
 from dashboard.extension import landit, store
-from dashboard.openapi import operation
+from dashboard.guard.auth import allow
 from dashboard.pages import snippets
 from experiments.access import Scope, UserRole
 from experiments.definition import warnings

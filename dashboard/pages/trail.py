@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
-from dashboard.auth import allow
 from dashboard.extension import store
+from dashboard.guard.auth import allow
 from experiments.access import UserRole
 
 pages = Blueprint("trail", __name__)

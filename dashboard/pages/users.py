@@ -5,9 +5,9 @@ from __future__ import annotations
 from flask import Blueprint, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 
-from dashboard import auth, passwords
-from dashboard.auth import allow
 from dashboard.extension import landit, store
+from dashboard.guard import auth, passwords
+from dashboard.guard.auth import allow
 from experiments.access import UserRole
 from experiments.errors import Conflict, Invalid
 

@@ -12,11 +12,11 @@ import pyarrow as pa
 from bandit.types import Floats
 from experiments.definition import parse
 from experiments.errors import CannotEstimate
-from experiments.identity import DecisionIds
 from experiments.model import Definition, Experiment, MetricKind, Micros, Reason, UnitKind
 from experiments.replay.contexts import parse_contexts
 from experiments.replay.log import Log
 from experiments.replay.rows import Rows
+from experiments.service.identity import DecisionIds
 from experiments.store import LoggedDecision, Store
 
 SAME = 1e-9

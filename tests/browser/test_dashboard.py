@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask
 from playwright.sync_api import Page, expect
 
-from dashboard import passwords
+from dashboard.guard import passwords
 from experiments.access import UserRole
 from experiments.clock import system_clock
 from experiments.definition import parse

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from experiments.clock import system_clock
-from experiments.keeper import Keeper
-from experiments.place import store_url
+from experiments.keeper.keeper import Keeper
+from experiments.keeper.place import store_url
 from experiments.secret import Secret
+from experiments.service.tokens import verify
 from experiments.store import Fate, LoggedDecision, Store
-from experiments.tokens import verify
 from tests.chaos.server import until
 
 EXPERIMENT = "chaos"

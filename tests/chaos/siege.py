@@ -12,9 +12,9 @@ from pathlib import Path
 from experiments.access import Scope
 from experiments.clock import system_clock
 from experiments.definition import parse
+from experiments.keeper.place import store_url
+from experiments.keeper.relearn import relearn
 from experiments.model import State
-from experiments.place import store_url
-from experiments.relearn import relearn
 from experiments.store import Store
 from tests.chaos.load import DEFINITION, EXPERIMENT, Client, Verdict, judge, settle
 from tests.chaos.server import Server, Victim, until

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.serve import serve
+from dashboard.server.serve import serve
 from dashboard.settings import Settings
 from experiments.errors import Conflict, StoreError, Unavailable
 from tests.chaos.load import Client, judge, settle

@@ -15,7 +15,7 @@ from jinja2 import FileSystemBytecodeCache
 from werkzeug.test import TestResponse
 
 from dashboard.app import create_app
-from dashboard.passwords import token_digest
+from dashboard.guard.passwords import token_digest
 from dashboard.settings import Settings
 from experiments.access import Scope, UserRole
 from experiments.definition import parse

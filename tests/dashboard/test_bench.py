@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.bench import bench_choose, floor
-from dashboard.bench_data import bodies, prepare
+from dashboard.bench.choose import bench_choose, floor
+from dashboard.bench.data import bodies, prepare
 from experiments.errors import LanditError
 from experiments.model import State
 from experiments.published import load
-from experiments.requests import decode_choose
+from experiments.service.requests import decode_choose
 
 
 def test_without_wrk_one_line_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from dashboard.commands import landit
 from experiments.access import Scope, UserRole
 from experiments.clock import system_clock
-from experiments.place import store_url
+from experiments.keeper.place import store_url
 from experiments.store import Store, migrate
 
 BODY = {

@@ -22,9 +22,9 @@ from experiments.definition import parse
 from experiments.journal import Journal
 from experiments.model import Experiment, State
 from experiments.published import Catalog, PublishedExperiment
-from experiments.requests import BODY_BYTES
 from experiments.secret import Secret
-from experiments.service import Service
+from experiments.service.requests import BODY_BYTES
+from experiments.service.service import Service
 
 ORIGIN = "https://shop.example"
 KEYS = {

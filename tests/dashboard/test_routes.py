@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from dashboard.auth import Access, access_of
+from dashboard.guard.auth import Access, access_of
 from experiments.access import Scope, UserRole
 from experiments.model import Experiment
 from experiments.store import Store

@@ -10,8 +10,8 @@ import pytest
 from dashboard.demo.scenarios import METRIC
 from experiments.model import Experiment
 from experiments.secret import Secret
+from experiments.service.tokens import verify
 from experiments.store import LoggedDecision, Store
-from experiments.tokens import verify
 
 
 @pytest.fixture(scope="session")

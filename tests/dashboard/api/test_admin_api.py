@@ -12,8 +12,8 @@ from flask.testing import FlaskClient
 from experiments.access import Scope
 from experiments.model import Experiment
 from experiments.records import DecisionRecord, RewardRecord
+from experiments.service.tokens import Token, sign
 from experiments.store import Store
-from experiments.tokens import Token, sign
 
 
 @pytest.fixture

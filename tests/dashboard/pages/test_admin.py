@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.passwords import token_digest
+from dashboard.guard.passwords import token_digest
 from experiments.access import Scope, UserRole
 from experiments.store import Store
 

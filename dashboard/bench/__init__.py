@@ -1,0 +1,1 @@
+"""What `/choose` and `/reward` cost, beside a no-op under the same server."""

@@ -1,0 +1,1 @@
+"""`landit serve`: a supervisor, its workers and its keeper, none outliving another."""

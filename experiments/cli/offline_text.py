@@ -1,0 +1,41 @@
+"""How an evaluation looks in a terminal."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from bandit.offpolicy import Estimate
+from experiments.cli.console import show
+from experiments.replay import EvaluationReport
+
+
+def show_evaluation(report: EvaluationReport, *, as_json: bool) -> None:
+    """Print an evaluation as JSON, or a line an estimator and what limits it."""
+    if as_json:
+        show(report.to_json(), as_json=True)
+        return
+    console = Console()
+    console.print(f"{report.target} on {report.log}: {report.metric} a decision")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("", "value", "95 % interval", "to logged", "95 % interval"):
+        table.add_column(heading, justify="right" if heading else "left", no_wrap=True)
+    table.add_row("logged", f"{report.logged.value:.4g}", _interval(report.logged))
+    for one in report.estimates:
+        difference = f"{one.difference.value:+.4g}"
+        table.add_row(
+            one.estimator, f"{one.estimate.value:.4g}", _interval(one.estimate), difference, _interval(one.difference)
+        )
+    console.print(table)
+    weights = "" if report.max_weight is None else f", greatest weight {report.max_weight:.4g}"
+    effective = "unknown" if report.effective_sample_size is None else f"{report.effective_sample_size:.1f}"
+    console.print(f"{report.rows} rows, effective {effective}{weights}")
+    for refusal in report.refused:
+        console.print(f"refused: {refusal.reason}")
+    for warning in report.warnings:
+        console.print(f"note: {warning}")
+
+
+def _interval(estimate: Estimate) -> str:
+    return f"{estimate.low:.3g} … {estimate.high:.3g}"

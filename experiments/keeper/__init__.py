@@ -1,0 +1,1 @@
+"""The keeper of a host: ships journals, matures rows, learns, publishes."""

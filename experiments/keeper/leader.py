@@ -1,0 +1,173 @@
+"""The leading keeper's work: experiments start and stop on time, rows mature, policies learn, versions are kept.
+
+What a policy learned since its last stored version is held in memory and nowhere else. It is no secret: the rows are
+committed with every step, so whoever leads next takes the same steps from the stored version and has the same bytes.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bandit.validation import InvalidInput
+from experiments.definition import parse_time
+from experiments.errors import Conflict, Invalid, NotFound
+from experiments.keeper import learner
+from experiments.keeper.relearn import checksum, fitted, in_force, replay, steps
+from experiments.model import Experiment, Micros, State
+from experiments.store import AnalysisRow, PolicyVersion, Step, Store
+
+STEP_ROWS = 2_000
+STEPS_PER_TICK = 5
+"""Per experiment: a backlog of one must not keep the others, and the published folder, waiting."""
+PUBLISH_EVERY: Micros = 1_000_000
+PUBLISH_EVERY_LATER: Micros = 10_000_000
+MANY_ROWS = 10_000
+"""Rows after which a single second changes little."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Course:
+    """Where a policy stands: ``blob`` knows the rows up to ``seq``; ``stored`` is the last version that was kept."""
+
+    stored: PolicyVersion
+    blob: bytes
+    seq: int
+    fits: int
+    """The experiment's version that the blob was last fitted to."""
+
+
+class Leader:
+    """Matures and learns; valid for one epoch of the lease.
+
+    Parameters
+    ----------
+    store
+        Whose lease is held.
+    epoch
+        The lease's epoch: another one's commits are refused by the store.
+    clock
+        The time in µs since 1970 UTC.
+    """
+
+    def __init__(self, store: Store, *, epoch: int, clock: Callable[[], Micros]) -> None:
+        self.epoch = epoch
+        self._store = store
+        self._clock = clock
+        self._courses: dict[int, _Course] = {}
+
+    def work(self, watermark: Micros) -> bool:
+        """Do what is due; returns whether rows are left that could mature at once.
+
+        Parameters
+        ----------
+        watermark
+            Everything accepted before this time is in the store.
+        """
+        busy = False
+        for experiment in self._store.experiments():
+            try:
+                busy |= self._advance(self._on_time(experiment), watermark)
+            except (Conflict, NotFound, Invalid, InvalidInput) as error:
+                # Another leader, a person or a damaged blob was first: read everything anew at the next tick.
+                _log.warning("%s: %s", experiment.key, error)
+                self._courses.pop(experiment.id, None)
+        return busy
+
+    def _on_time(self, experiment: Experiment) -> Experiment:
+        """Start a draft whose time has come, stop whatever runs past its end."""
+        state = _asked(experiment, self._clock())
+        if state is None:
+            return experiment
+        _log.info("%s: %s on schedule", experiment.key, state)
+        return self._store.set_state(experiment.key, state, by="schedule", based_on=experiment.version)
+
+    def _advance(self, experiment: Experiment, watermark: Micros) -> bool:
+        if experiment.state is State.DRAFT or experiment.imported:
+            return False
+        course = self._course(experiment)
+        for _ in range(STEPS_PER_TICK):
+            rows = self._store.next_rows(experiment, watermark=watermark, limit=STEP_ROWS)
+            if not rows:
+                break
+            blob = learner.step(course.blob, experiment, rows)
+            self._commit(experiment, course, blob=blob, rows=rows, keep=self._due(course))
+        else:
+            return True
+        if course.seq > course.stored.seq and self._due(course):
+            self._commit(experiment, course, blob=course.blob, rows=[], keep=True)
+        return False
+
+    def _course(self, experiment: Experiment) -> _Course:
+        """The experiment's course, its policy fitted to the definition in force."""
+        course = self._courses.get(experiment.id) or self._resumed(experiment)
+        if course.fits != experiment.version:
+            if course.stored.phase != experiment.phase or not learner.fits(course.blob, experiment):
+                blob = fitted(self._store, course.blob, experiment, seq=course.seq)
+                self._commit(experiment, course, blob=blob, rows=[], keep=True)
+            course.fits = experiment.version
+        self._courses[experiment.id] = course
+        return course
+
+    def _resumed(self, experiment: Experiment) -> _Course:
+        """Go on from the newest stored version, by the steps that were taken since; the first time, store version 1."""
+        stored = self._store.latest_policy(experiment.id)
+        if stored is None:
+            return self._begun(experiment)
+        blob = stored.blob
+        if blob is None or checksum(blob) != stored.checksum:
+            _log.error("%s: policy version %d is damaged; it is relearned", experiment.key, stored.version)
+            blob = replay(self._store, experiment, until=stored)
+        course = _Course(stored, blob, stored.seq, fits=0)
+        definition = in_force(self._store, experiment.key)[stored.phase]
+        for rows in steps(self._store, experiment.id, after=stored.seq):
+            course.blob, course.seq = learner.step(course.blob, definition, rows), rows[-1].seq
+        return course
+
+    def _begun(self, experiment: Experiment) -> _Course:
+        blob = learner.cold(experiment)
+        stored = self._version(experiment, number=1, blob=blob, seq=0)
+        self._store.commit_step(Step(experiment.id, [], stored), epoch=self.epoch)
+        return _Course(stored, blob, 0, fits=experiment.version)
+
+    def _commit(
+        self, experiment: Experiment, course: _Course, *, blob: bytes, rows: list[AnalysisRow], keep: bool
+    ) -> None:
+        """Commit a step, and the policy after it as a version where it is to be kept."""
+        seq = rows[-1].seq if rows else course.seq
+        number = course.stored.version + 1
+        policy = self._version(experiment, number=number, blob=blob, seq=seq) if keep else None
+        self._store.commit_step(Step(experiment.id, rows, policy), epoch=self.epoch)
+        course.blob, course.seq, course.stored = blob, seq, policy or course.stored
+
+    def _version(self, experiment: Experiment, *, number: int, blob: bytes, seq: int) -> PolicyVersion:
+        return PolicyVersion(
+            experiment_id=experiment.id,
+            version=number,
+            phase=experiment.phase,
+            name=experiment.definition.policy.name,
+            blob=blob,
+            checksum=checksum(blob),
+            rows=seq,
+            seq=seq,
+            time=self._clock(),
+        )
+
+    def _due(self, course: _Course) -> bool:
+        """Whether enough time has passed since the last version; a clock that was set back counts as enough."""
+        every = PUBLISH_EVERY if course.seq <= MANY_ROWS else PUBLISH_EVERY_LATER
+        return not 0 <= self._clock() - course.stored.time < every
+
+
+def _asked(experiment: Experiment, now: Micros) -> State | None:
+    """The state that the experiment's schedule asks for, or None."""
+    definition = experiment.definition
+    running = experiment.state in (State.RUNNING, State.PAUSED)
+    if running and definition.ends_at is not None and parse_time(definition.ends_at) <= now:
+        return State.STOPPED
+    if experiment.state is State.DRAFT and definition.starts_at is not None and parse_time(definition.starts_at) <= now:
+        return State.RUNNING
+    return None

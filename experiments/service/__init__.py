@@ -1,0 +1,1 @@
+"""Requests in, decisions out: all that stands between a body and an answer."""
