@@ -322,7 +322,7 @@ class Sums(Base):
 
 
 class Traffic(Base):
-    """Decisions a minute and variant."""
+    """Decisions a stretch of time and variant: from ten seconds to an hour, the longer the older an experiment is."""
 
     __tablename__ = "traffic"
     __table_args__ = ({"sqlite_with_rowid": False},)

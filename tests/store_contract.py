@@ -269,12 +269,26 @@ class ShippingContract:
         assert (health.decisions, health.sticky) == (1, 2)
 
     def test_traffic(self, site: Any) -> None:
-        """A minute's bucket holds decisions by variant and the sum of every variant's probability."""
+        """A bucket holds decisions by variant and the sum of every variant's probability."""
         site.ship(site.decision(1), site.decision(2, variant="b"), site.decision(3, reason="preview"))
         site.ship(site.decision(4, at=61), site.decision(5, distribution=[0.25, 0.75]))
         found = [(b.time - site.start, b.variant, b.decisions, b.propensity_sum) for b in site.traffic()]
         minute = 60_000_000
         assert found == [(0, "a", 2, 1.75), (0, "b", 1, 1.25), (minute, "a", 1, 0.75), (minute, "b", 0, 0.25)]
+
+    def test_traffic_in_steps(self, site: Any) -> None:
+        """Buckets grow with the experiment, and add up to whatever step is asked for."""
+        second = 1_000_000
+        assert site.store.traffic_span(site.experiment.id) is None
+        for number, at in enumerate((0, 11, 3_600 + 59, 3_600 + 61)):
+            site.ship(site.decision(number, at=at))
+        starts = [site.start + at * second for at in (0, 10, 3_600, 3_660)]
+        assert [b.time for b in site.traffic() if b.variant == "a"] == starts
+        assert site.store.traffic_span(site.experiment.id) == (starts[0], starts[-1])
+        hourly = site.store.traffic(site.experiment.id, step=3_600 * second)
+        assert [(b.decisions, b.propensity_sum) for b in hourly] == [(2, 1.5), (0, 0.5)] * 2
+        late = site.store.traffic(site.experiment.id, since=starts[2])
+        assert [b.time for b in late if b.variant == "a"] == starts[2:]
 
     def test_watermark(self, store: Store, clock: Any) -> None:
         """The least promise of the journals that are heard of; what was silent for too long is left out."""

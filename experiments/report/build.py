@@ -8,7 +8,7 @@ from experiments.model import Experiment, Micros
 from experiments.report.advice import advise
 from experiments.report.checks import run_checks
 from experiments.report.facts import Facts, gather
-from experiments.report.traffic import coarsen
+from experiments.report.traffic import shares_by
 from experiments.report.values import ExperimentReport
 from experiments.report.variants import beliefs_of, metric_reports, variant_reports
 from experiments.statistics.moments import Missing
@@ -49,7 +49,7 @@ def report_of(facts: Facts) -> ExperimentReport:
         advice=advise(facts, variants, checks),
         belief=f"not shown: {beliefs.reason}" if isinstance(beliefs, Missing) else BELIEF,
         variants=variants,
-        traffic=coarsen(facts.buckets, [variant.key for variant in facts.variants]),
+        traffic=shares_by(facts.step, facts.buckets, [variant.key for variant in facts.variants]),
         checks=checks,
         metrics=metric_reports(facts),
         health=asdict(facts.health),

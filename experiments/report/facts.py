@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from experiments.model import Experiment, Micros, Variant
+from experiments.report.traffic import step_over
 from experiments.statistics.moments import Missing, Moments
 from experiments.store import ExperimentVersion, Health, Store, TrafficBucket, VariantSums
 
@@ -32,7 +33,11 @@ class Facts:
     """The current variants, then those that were removed while there are rows of them."""
     moments: Mapping[str, Mapping[str, Moments]]
     """Metric, then variant, to the sums over all phases."""
+    step: Micros
+    """In which ``buckets`` are added up."""
     buckets: Sequence[TrafficBucket]
+    latest: Sequence[TrafficBucket]
+    """The last of the buckets that the store keeps, which are shorter than a step."""
     health: Health
     split: Split | Missing
     policy_version: int | None
@@ -57,14 +62,18 @@ def gather(store: Store, experiment: Experiment, *, now: Micros) -> Facts:
     """Read what a report of the experiment needs: a few sums a variant, and the traffic's buckets."""
     sums = store.sums(experiment.id)
     versions = store.versions(experiment.key)
-    buckets = store.traffic(experiment.id)
+    first, last = store.traffic_span(experiment.id) or (now, now)
+    step = step_over(last - first)
+    buckets = store.traffic(experiment.id, step=step)
     policy = store.latest_policy(experiment.id)
     return Facts(
         experiment=experiment,
         now=now,
         variants=_variants(experiment, versions, {found.variant for found in sums}),
         moments=_moments(sums),
+        step=step,
         buckets=buckets,
+        latest=store.traffic(experiment.id, since=last),
         health=store.health(experiment.id),
         split=split_of(versions, {found.phase for found in sums}, buckets),
         policy_version=None if policy is None else policy.version,

@@ -1,7 +1,8 @@
-"""The share of traffic over time: minute buckets coarsened to what a chart can show."""
+"""The share of traffic over time, in steps that a chart can show."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 
@@ -11,13 +12,26 @@ from experiments.store import TrafficBucket
 
 MINUTE: Micros = 60_000_000
 POINTS = 60
-_MINUTES = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440)
+DAY: Micros = 1440 * MINUTE
+_STEPS: tuple[Micros, ...] = (
+    *(10_000_000, 30_000_000),
+    *(minutes * MINUTE for minutes in (1, 2, 5, 10, 30, 60, 120, 180, 360, 720, 1440)),
+)
+"""Each that is longer than a width in which the store keeps traffic is a multiple of it."""
 
 
-def coarsen(buckets: Sequence[TrafficBucket], variants: Sequence[str], *, points: int = POINTS) -> Traffic:
-    """Add the buckets up in steps of round minutes, such that there are at most about ``points`` of them."""
-    times = [bucket.time for bucket in buckets]
-    step = _step(max(times) - min(times), points) if times else MINUTE
+def step_over(span: Micros, *, points: int = POINTS) -> Micros:
+    """The shortest round step that covers the span in ``points``; whole days beyond those.
+
+    >>> [step_over(minutes * MINUTE) // MINUTE for minutes in (60, 61, 600, 7 * 1440)]
+    [1, 2, 10, 180]
+    """
+    needed = span / points
+    return next((step for step in _STEPS if step >= needed), math.ceil(needed / DAY) * DAY)
+
+
+def shares_by(step: Micros, buckets: Sequence[TrafficBucket], variants: Sequence[str]) -> Traffic:
+    """Return the buckets as each variant's share of the decisions of every step that has any."""
     counts: dict[Micros, Counter[str]] = {}
     for bucket in buckets:
         counts.setdefault(bucket.time // step * step, Counter())[bucket.variant] += bucket.decisions
@@ -43,16 +57,7 @@ def total_shares(buckets: Sequence[TrafficBucket]) -> dict[str, float]:
     return {key: count / whole for key, count in counts.items()} if whole else {}
 
 
-def current_shares(buckets: Sequence[TrafficBucket]) -> dict[str, float]:
-    """The mean logged probability of each variant in the last bucket with decisions: where traffic goes, luck aside."""
-    latest = max((bucket.time for bucket in buckets if bucket.decisions > 0), default=None)
-    last = [bucket for bucket in buckets if bucket.time == latest]
-    whole = sum(bucket.decisions for bucket in last)
-    return {bucket.variant: bucket.propensity_sum / whole for bucket in last}
-
-
-def _step(span: Micros, points: int) -> Micros:
-    """The shortest round step that covers the span in ``points``; whole days beyond those."""
-    needed = span / points / MINUTE
-    minutes = next((choice for choice in _MINUTES if choice >= needed), None)
-    return MINUTE * (-(-int(needed) // 1440) * 1440 if minutes is None else minutes)
+def current_shares(latest: Sequence[TrafficBucket]) -> dict[str, float]:
+    """The mean logged probability of each variant in the last bucket: where traffic goes, the luck of draws aside."""
+    whole = sum(bucket.decisions for bucket in latest)
+    return {bucket.variant: bucket.propensity_sum / whole for bucket in latest} if whole else {}

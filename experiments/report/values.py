@@ -96,7 +96,7 @@ class VariantReport:
     share: float | None
     """Share of all logged decisions."""
     share_now: float | None
-    """Mean logged probability in the last minute that has decisions: where traffic goes, without the luck of draws."""
+    """Mean logged probability lately (ten seconds, an hour in an old experiment): where traffic goes, luck aside."""
     belief_best: float | None
     """What the posterior says of being best: a belief, never a proof, and not adjusted for looking often."""
     expected_loss: float | None

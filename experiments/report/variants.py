@@ -18,7 +18,7 @@ TUNING = Tuning()
 
 def variant_reports(facts: Facts, beliefs: Belief | Missing) -> tuple[VariantReport, ...]:
     """One row a variant, in the order of the experiment."""
-    share, share_now = total_shares(facts.buckets), current_shares(facts.buckets)
+    share, share_now = total_shares(facts.buckets), current_shares(facts.latest)
     contrasts = _contrasts(facts)
     rows = []
     for index, (variant, moments) in enumerate(zip(facts.variants, facts.objective, strict=True)):

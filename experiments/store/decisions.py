@@ -22,7 +22,8 @@ from experiments.store.shapes import Shape, Shapes
 from experiments.tables import Decisions, Pending, Traffic
 
 LOGGED = {Reason.POLICY.value, Reason.DEGRADED.value, Reason.PREVIEW.value}
-BUCKET: Micros = 60_000_000
+_WIDTHS: tuple[Micros, ...] = (3_600_000_000, 600_000_000, 60_000_000, 10_000_000)
+_AGES = 60
 _VECTOR = msgspec.json.Decoder(list[float])
 _SUM_TOLERANCE = 1e-6
 
@@ -190,10 +191,13 @@ def _first_of_units(
 
 
 def add_traffic(connection: Connection, arrived: Arrived, counted: Bools) -> None:
-    """Add the counted decisions to the traffic of their minutes."""
-    times = np.array([record.time for record in arrived.records], dtype=np.int64)[counted] // BUCKET * BUCKET
+    """Add the counted decisions to the traffic of their buckets."""
+    times = np.array([record.time for record in arrived.records], dtype=np.int64)[counted]
     if not len(times):
         return
+    begin = connection.scalar(select(func.min(Traffic.time)).where(Traffic.experiment_id == arrived.experiment_id))
+    width = bucket_width(int(times.max()) - min(int(times.min()), begin or int(times.min())))
+    times = times // width * width
     matrix = arrived.distributions[counted]
     positions = [arrived.shape.positions[record.variant] for record in arrived.records]
     chosen = np.array(positions, dtype=np.int64)[counted]
@@ -214,6 +218,18 @@ def add_traffic(connection: Connection, arrived: Arrived, counted: Bools) -> Non
         for k, slot in enumerate(arrived.shape.slots)
     ]
     add_rows(connection, Traffic, rows)
+
+
+def bucket_width(age: Micros) -> Micros:
+    """How wide the buckets are that an experiment gets at an age: a sixtieth of it, rounded down.
+
+    So a chart over the experiment's life has some sixty points from its first minutes on, and after a year there are
+    ten thousand buckets a variant, not half a million. Each width is a multiple of those before it.
+
+    >>> [bucket_width(minutes * 60_000_000) // 1_000_000 for minutes in (0, 59, 60, 600, 3_600)]
+    [10, 10, 60, 600, 3600]
+    """
+    return next((width for width in _WIDTHS if width * _AGES <= age), _WIDTHS[-1])
 
 
 def _by(records: Iterable[DecisionRecord], key: Any) -> list[tuple[int, list[DecisionRecord]]]:

@@ -94,13 +94,13 @@ class VariantSums:
 
 @dataclass(frozen=True, slots=True)
 class TrafficBucket:
-    """How many decisions a variant got in the minute that begins at ``time``."""
+    """How many decisions a variant got in the stretch of time that begins at ``time``."""
 
     time: Micros
     variant: str
     decisions: int
     propensity_sum: float
-    """The sum, over all decisions of that minute, of the probability that this variant had."""
+    """The sum, over all decisions of that stretch, of the probability that this variant had."""
 
 
 @dataclass(frozen=True, slots=True)

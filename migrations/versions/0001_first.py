@@ -124,7 +124,7 @@ def _decisions() -> None:
 
 
 def _pending() -> None:
-    """What waits to mature, and the traffic by minute."""
+    """What waits to mature, and the traffic over time."""
     op.create_table(
         "pending",
         sa.Column("experiment_id", sa.Integer(), autoincrement=False, nullable=False),

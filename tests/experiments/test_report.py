@@ -15,9 +15,10 @@ from experiments.model import Experiment, State
 from experiments.report import ExperimentReport, Finding, Level
 from experiments.report.build import report_of
 from experiments.report.facts import Facts, Split, split_of
-from experiments.report.traffic import MINUTE, coarsen
+from experiments.report.traffic import MINUTE, shares_by, step_over
 from experiments.statistics.moments import Missing, Moments
 from experiments.store import ExperimentVersion, Health, TrafficBucket
+from experiments.store.decisions import bucket_width
 
 NOW = 1_767_225_600_000_000  # 2026-01-01T00:00:00Z
 Sums = dict[str, Moments]
@@ -61,7 +62,9 @@ def facts_of(sums: Sums, *, experiment: Experiment | None = None, **changes: Any
         now=NOW,
         variants=experiment.definition.variants,
         moments={experiment.objective.key: sums},
+        step=MINUTE,
         buckets=buckets,
+        latest=buckets,
         health=Health(decisions=rows, rewards=sum(moments.nonzero for moments in sums.values())),
         split=split_of([version_of(experiment)], {1}, buckets),
         policy_version=3,
@@ -262,24 +265,28 @@ def test_coarse_traffic_keeps_every_decision(minutes: int, decisions: int) -> No
     """However long an experiment ran, its series is short, loses no decision, and its shares add up to one."""
     step = max(minutes // 500, 1)
     buckets = [TrafficBucket(NOW + m * MINUTE, "ab"[m % 2], decisions, 0.0) for m in range(0, minutes, step)]
-    traffic = coarsen(buckets, ["a", "b"])
+    traffic = shares_by(step_over(minutes * MINUTE), buckets, ["a", "b"])
     assert len(traffic.times) <= 61
     assert sum(traffic.decisions) == decisions * len(buckets)
     assert all(math.isclose(sum(shares), 1) for shares in zip(*traffic.shares, strict=True))
 
 
+@given(st.integers(0, 400 * 24 * 3_600))
+def test_every_step_holds_whole_buckets(seconds: int) -> None:
+    """Whatever the age, the store's buckets are no longer than the chart's step, and never lie across two of them."""
+    span = seconds * 1_000_000
+    assert {step_over(span) % bucket_width(age) for age in range(0, span + 1, span // 50 + 1)} <= {0}
+
+
 def test_no_traffic_is_an_empty_series() -> None:
     """An experiment without decisions has no points."""
-    assert coarsen([], ["a"]).times == ()
+    assert shares_by(MINUTE, [], ["a"]).times == ()
 
 
 def test_the_present_share_is_the_logged_probability() -> None:
-    """Where traffic goes now comes from the last minute's probabilities, not from how its few draws fell."""
-    buckets = [
-        *buckets_of({"a": 0.5, "b": 0.5}, 1_000),
-        TrafficBucket(NOW + MINUTE, "a", 0, 0.2),
-        TrafficBucket(NOW + MINUTE, "b", 1, 0.8),
-    ]
-    report = report_of(facts_of(EVEN, buckets=buckets))
+    """Where traffic goes now comes from the last probabilities, not from how its few draws fell."""
+    latest = [TrafficBucket(NOW + MINUTE, "a", 0, 0.2), TrafficBucket(NOW + MINUTE, "b", 1, 0.8)]
+    buckets = [*buckets_of({"a": 0.5, "b": 0.5}, 1_000), *latest]
+    report = report_of(facts_of(EVEN, buckets=buckets, latest=latest))
     assert [variant.share_now for variant in report.variants] == [0.2, 0.8]
     assert report.variants[0].share == pytest.approx(500 / 1_001)
