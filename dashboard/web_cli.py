@@ -7,16 +7,17 @@ import os
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from dashboard.server import serve as serving
 from dashboard.settings import Setting, Settings, settings
 from experiments.access import APIKey, Scope, UserRole
 from experiments.cli.console import json_option, opened, show, show_rows, store_options
 from experiments.errors import Invalid
-from experiments.store import Store
+
+if TYPE_CHECKING:
+    from experiments.store import Store
 
 BY = "command line"
 _ROLES = click.Choice([role.value for role in UserRole])
@@ -52,7 +53,9 @@ def _checked(item: Setting) -> Callable[[click.Context, click.Parameter, str | N
 @setting_options()
 def serve_command(**flags: str | None) -> None:
     """Serve visitors and the dashboard until interrupted."""
-    serving.serve(Settings.read(os.environ, **flags))
+    from dashboard.server.serve import serve  # with it comes the server, which no other command needs
+
+    serve(Settings.read(os.environ, **flags))
 
 
 @click.group("user")
@@ -67,11 +70,13 @@ def user_group() -> None:
 @json_option
 def add_user_command(email: str, role: str, as_json: bool, **flags: str | None) -> None:
     """Add a person; prints a link that signs them in once, within 24 hours."""
+    from dashboard.server.doorstep import sign_in_link
+
     read = Settings.read(os.environ, **flags)
     with opened(read.store) as store:
         user = store.add_user(email, role=UserRole(role))
         store.audit(BY, "user.add", email, {"role": role})
-        link = serving.sign_in_link(store, user.email, url=read.url)
+        link = sign_in_link(store, user.email, url=read.url)
     show({"email": user.email, "role": user.role.value, "link": link}, as_json=as_json)
 
 
@@ -81,11 +86,13 @@ def add_user_command(email: str, role: str, as_json: bool, **flags: str | None) 
 @json_option
 def link_user_command(email: str, as_json: bool, **flags: str | None) -> None:
     """Print a new one-time link for a person who lost theirs, or their password."""
+    from dashboard.server.doorstep import sign_in_link
+
     read = Settings.read(os.environ, **flags)
     with opened(read.store) as store:
         user = store.user(email)
         store.audit(BY, "user.link", email, {})
-        link = serving.sign_in_link(store, user.email, url=read.url)
+        link = sign_in_link(store, user.email, url=read.url)
     show({"email": user.email, "role": user.role.value, "link": link}, as_json=as_json)
 
 

@@ -78,6 +78,11 @@ def publish(folder: Path, catalog: Catalog) -> bool:
     return True
 
 
+def has_catalog(folder: Path) -> bool:
+    """Whether anything was published yet."""
+    return (folder / CATALOG).exists()
+
+
 def load(folder: Path) -> Catalog | None:
     """The catalog with its policies, every checksum verified; None if nothing was published yet.
 

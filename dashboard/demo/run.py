@@ -16,7 +16,6 @@ from rich.console import Console
 
 from dashboard.demo.client import Client, RequestError
 from dashboard.demo.progress import Progress
-from dashboard.demo.real import ensure_real_log
 from dashboard.demo.scenarios import METRIC, Scenario, scenarios
 from dashboard.demo.visitors import Crowd
 from dashboard.server.serve import serve
@@ -118,6 +117,8 @@ class Stage:
         return self._bounds.seconds is not None and time.monotonic() - begin >= self._bounds.seconds
 
     def _add_real_log(self) -> None:
+        from dashboard.demo.real import ensure_real_log  # with it comes Arrow, for which the server need not wait
+
         store = Store.open(self._settings.store, clock=system_clock)
         try:
             secret = Secret.load(self._settings.data, self._settings.secret)

@@ -7,8 +7,8 @@ has, and on Linux it asks for the parent's death to be its own.
     supervisor ── worker (granian's own parent) ── the process that answers
               └── keeper
 
-Children are forks of a supervisor that has imported everything already: a new one is there at once, and they share
-its memory. So nothing here may open a connection or start a thread when it is imported.
+Children are forks of a supervisor that has imported already what answers visitors: a new one is there at once, and
+they share its memory. So nothing here may open a connection or start a thread when it is imported.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ from granian.server import Server
 
 from dashboard.server.worker import application as build_application
 from dashboard.settings import Settings
-from experiments.keeper.keeper import Keeper
 from experiments.secret import Secret
 
 STOP_SECONDS = 1
@@ -69,6 +68,8 @@ def application() -> WSGIApplication:
 def run_keeper(settings: Settings, pipe: int) -> None:
     """Keep the data directory until the process is told to stop."""
     _be("keeper", pipe)
+    from experiments.keeper.keeper import Keeper  # here: with it comes the store, which no worker waits for
+
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import logging
-import secrets
 import signal
 import socket
 import threading
@@ -19,22 +16,15 @@ import click
 from dashboard.server import child
 from dashboard.server.supervisor import Supervisor
 from dashboard.settings import Settings
-from experiments.access import UserRole
-from experiments.clock import system_clock
-from experiments.errors import Conflict, Unavailable
+from experiments.errors import Conflict
 from experiments.keeper.lock import FileLock
-from experiments.published import CATALOG
+from experiments.published import has_catalog
 from experiments.secret import Secret
-from experiments.store import Store, migrate
 
-LINK_LIFE = 24 * 3600 * 1_000_000
-"""µs for which a sign-in link works, once."""
 CHILD_STOP_SECONDS = 2.2
 """Workers and then the keeper: less than five seconds together."""
 PORT_SECONDS = 2.0
 """How long the last generation's workers may take to give the port back."""
-
-_log = logging.getLogger(__name__)
 
 
 def serve(settings: Settings, on_ready: Callable[[], None] | None = None) -> None:
@@ -63,47 +53,11 @@ def serve(settings: Settings, on_ready: Callable[[], None] | None = None) -> Non
             f"the data folder {settings.data} is being served already.", hint="Stop that server, or give --data."
         )
     try:
-        link = prepare(settings)
+        Secret.load(settings.data, settings.secret)  # refused or made here, once, before every child reads it
         _require_port(settings)
-        _announce(settings, link)
         _supervise(settings, lock, on_ready)
     finally:
         lock.release()
-
-
-def prepare(settings: Settings) -> str | None:
-    """Make store, secret and administrator ready; returns a sign-in link as long as nobody has a password."""
-    secret = Secret.load(settings.data, settings.secret)
-    try:
-        migrate(settings.store)
-        store = Store.open(settings.store, clock=system_clock)
-    except Unavailable as error:
-        if not (settings.published / CATALOG).exists():
-            raise
-        _log.warning("serving what was published before, the store is away: %s", error)
-        return None
-    try:
-        store.claim_secret(secret.fingerprint)
-        return first_link(store, settings)
-    finally:
-        store.close()
-
-
-def first_link(store: Store, settings: Settings) -> str | None:
-    """Return a link for the administrator, who is created if need be; None once somebody has a password."""
-    users = store.users()
-    if any(user.password is not None for user in users):
-        return None
-    if all(user.email != settings.admin for user in users):
-        store.add_user(settings.admin, role=UserRole.ADMIN)
-    return sign_in_link(store, settings.admin, url=settings.url)
-
-
-def sign_in_link(store: Store, email: str, *, url: str) -> str:
-    """Return a link that signs a user in once, within 24 hours; the store keeps only its hash."""
-    token = secrets.token_urlsafe(32)
-    store.create_login_link(email, hashlib.sha256(token.encode()).digest(), system_clock() + LINK_LIFE)
-    return f"{url}/signin/{token}"
 
 
 def _announce(settings: Settings, link: str | None) -> None:
@@ -124,9 +78,16 @@ def _supervise(settings: Settings, lock: FileLock, on_ready: Callable[[], None] 
         stop_seconds=CHILD_STOP_SECONDS,
         after_fork=lock.release,
     )
-    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {}
     try:
-        supervisor.run(stop, between=_Herald(settings, on_ready).look)
+        with supervisor:
+            if has_catalog(settings.published):
+                supervisor.start("worker")  # what was published can be served while the store is looked at
+            from dashboard.server.doorstep import prepare  # only now: with it come the store and its driver
+
+            _announce(settings, prepare(settings))
+            before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+            supervisor.run(stop, between=_Herald(settings, on_ready).look)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -10,7 +10,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 POLL_SECONDS = 0.05
 HEALTHY_SECONDS = 2.0
@@ -37,7 +37,7 @@ class _Child:
 
 
 class Supervisor:
-    """Keeps children alive.
+    """Keeps children alive, and ends them where its ``with`` block does.
 
     Parameters
     ----------
@@ -58,23 +58,33 @@ class Supervisor:
         self._after_fork = after_fork
         self._pipe, self._writer = os.pipe()  # nobody ever writes: that the write end closes is the message
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the children."""
+        for name in dict.fromkeys(child.name for child in self._children):
+            self._end([child for child in self._children if child.name == name])
+        os.close(self._writer)
+        os.close(self._pipe)
+
+    def start(self, name: str) -> None:
+        """Start the children of one name ahead of the others; :meth:`run` looks after them."""
+        for child in self._children:
+            if child.name == name:
+                self._tend(child)
+
     def run(self, stop: threading.Event, *, between: Callable[[], None] = lambda: None) -> None:
-        """Keep the children alive until ``stop`` is set, then end them.
+        """Keep the children alive until ``stop`` is set.
 
         It has to be the main thread, the only one: a fork copies no other, and children die with the thread that
         forked them. ``between`` is called whenever everybody has been looked after.
         """
-        try:
-            while not stop.is_set():
-                for child in self._children:
-                    self._tend(child)
-                between()
-                stop.wait(POLL_SECONDS)
-        finally:
-            for name in dict.fromkeys(child.name for child in self._children):
-                self._end([child for child in self._children if child.name == name])
-            os.close(self._writer)
-            os.close(self._pipe)
+        while not stop.is_set():
+            for child in self._children:
+                self._tend(child)
+            between()
+            stop.wait(POLL_SECONDS)
 
     def _tend(self, child: _Child) -> None:
         now = time.monotonic()

@@ -6,9 +6,10 @@ import atexit
 import gc
 import os
 import sys
-from wsgiref.types import WSGIApplication
+import threading
+from collections.abc import Iterable
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from dashboard.app import create_app
 from dashboard.hot import HotPath
 from dashboard.settings import Durability, Settings
 from experiments.clock import system_clock
@@ -25,10 +26,33 @@ def application() -> WSGIApplication:
     """Build the worker's WSGI application from the environment; called inside the worker's process."""
     settings = Settings.read(os.environ)
     sys.setswitchinterval(SWITCH_SECONDS)
-    hot = HotPath(_service(settings), create_app(settings))
-    gc.collect()
-    gc.freeze()  # what is loaded now stays for ever: searching it for garbage would stop the worker for 50 ms
+    pages = _Pages(settings)
+    hot = HotPath(_service(settings), pages)
+    threading.Thread(target=pages.build, name="pages", daemon=True).start()
     return hot
+
+
+class _Pages:
+    """Flask with the store behind it, imported and built beside the answers to visitors: those need not wait for it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._building = threading.Lock()
+        self._built: WSGIApplication | None = None
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        return (self._built or self.build())(environ, start_response)
+
+    def build(self) -> WSGIApplication:
+        """Build the application unless that has been done; who comes meanwhile waits."""
+        with self._building:
+            if self._built is None:
+                from dashboard.app import create_app
+
+                self._built = create_app(self._settings)
+                gc.collect()
+                gc.freeze()  # it stays for ever: searching it for garbage would stop the worker for 50 ms
+            return self._built
 
 
 def _service(settings: Settings) -> Service:

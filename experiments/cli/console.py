@@ -1,4 +1,8 @@
-"""What every command shares: where the store is, one JSON object or a table, and one line for what went wrong."""
+"""What every command shares: where the store is, one JSON object or a table, and one line for what went wrong.
+
+``landit serve`` comes through here too, and a restart waits for whatever is imported: so neither the store nor what
+prints tables is, before it is used.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +12,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from bandit.validation import InvalidInput
 from experiments.clock import system_clock
 from experiments.errors import LanditError
 from experiments.keeper.place import DEFAULT_DATA, store_url
-from experiments.store import Store
+
+if TYPE_CHECKING:
+    from experiments.store import Store
 
 R = TypeVar("R")
 
@@ -104,6 +108,8 @@ def store_options(command: Callable[..., R]) -> Callable[..., R]:
 @contextmanager
 def opened(url: str) -> Iterator[Store]:
     """Open a store for one command."""
+    from experiments.store import Store
+
     store = Store.open(url, clock=system_clock)
     try:
         yield store
@@ -115,11 +121,8 @@ def show(body: Mapping[str, Any], *, as_json: bool, only: Iterable[str] = ()) ->
     """Print the body as one JSON object, or for people as a list of what stands in it (``only`` these, if given)."""
     if as_json:
         click.echo(json.dumps(body, allow_nan=False))
-        return
-    table = Table(show_header=False, box=None)
-    for name in only or body:
-        table.add_row(name.replace("_", " "), str(body[name]))
-    Console().print(table)
+    else:
+        _print(((name.replace("_", " "), body[name]) for name in only or body), columns=())
 
 
 def show_rows(name: str, rows: Iterable[Mapping[str, Any]], *, columns: Iterable[str], as_json: bool) -> None:
@@ -128,7 +131,14 @@ def show_rows(name: str, rows: Iterable[Mapping[str, Any]], *, columns: Iterable
         click.echo(json.dumps({name: list(rows)}, allow_nan=False))
         return
     columns = tuple(columns)
-    table = Table(*columns, box=None)
+    _print(([row[column] for column in columns] for row in rows), columns=columns)
+
+
+def _print(rows: Iterable[Iterable[Any]], *, columns: tuple[str, ...]) -> None:
+    from rich.console import Console  # only here: `landit serve` prints no table, and is ready 0.1 s sooner
+    from rich.table import Table
+
+    table = Table(*columns, box=None, show_header=bool(columns))
     for row in rows:
-        table.add_row(*("" if row[column] is None else str(row[column]) for column in columns))
+        table.add_row(*("" if value is None else str(value) for value in row))
     Console().print(table)

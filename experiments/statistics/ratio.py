@@ -21,8 +21,8 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import gammaln
 
+from bandit.types import Floats
 from bandit.validation import require
 
 CONCENTRATION = 1000.0
@@ -36,9 +36,13 @@ def log_bayes_factor(counts: Sequence[int], weights: Sequence[float], concentrat
     n = np.asarray(counts, dtype=np.float64)
     w = np.asarray(weights, dtype=np.float64)
     w = w / w.sum()
-    whole = gammaln(concentration) - gammaln(concentration + n.sum())
-    parts = gammaln(concentration * w + n) - gammaln(concentration * w) - n * np.log(w)
+    whole = math.lgamma(concentration) - math.lgamma(concentration + n.sum())
+    parts = _log_gamma(concentration * w + n) - _log_gamma(concentration * w) - n * np.log(w)
     return float(whole + parts.sum())
+
+
+def _log_gamma(values: Floats) -> Floats:
+    return np.array([math.lgamma(value) for value in values.tolist()])
 
 
 def p_value(counts: Sequence[int], weights: Sequence[float]) -> float:

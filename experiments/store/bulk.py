@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar, cast
 
-import psycopg
 from sqlalchemy import Column, Connection, Table, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
@@ -79,6 +78,8 @@ def _executemany(connection: Connection, table: type[Base], rows: Sequence[Mappi
 
 
 def _copy(connection: Connection, table: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
+    import psycopg  # only here: a server on SQLite need not wait for it at its start
+
     columns = list(rows[0])
     names = psycopg.sql.SQL(", ").join(map(psycopg.sql.Identifier, columns))
     target = psycopg.sql.Identifier(cast(Table, table.__table__).name)

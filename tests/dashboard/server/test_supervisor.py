@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,8 @@ def child(pipe):
     Path(sys.argv[1]).write_text(str(os.getpid()))
     time.sleep(60)
 
-Supervisor([("test", child)], stop_seconds=1).run(threading.Event())
+with Supervisor([("test", child)], stop_seconds=1) as supervisor:
+    supervisor.run(threading.Event())
 """
 
 
@@ -76,7 +78,8 @@ def test_a_dead_child_is_started_again(
         if lives.exists() and len(lives.read_text()) >= 3:
             stop.set()
 
-    Supervisor([("test", child)], stop_seconds=1).run(stop, between=enough)
+    with Supervisor([("test", child)], stop_seconds=1) as supervisor:
+        supervisor.run(stop, between=enough)
     assert f"ended with {code}" in caplog.text
 
 
@@ -95,5 +98,22 @@ def test_a_child_that_does_not_stop_is_killed(tmp_path: Path) -> None:
         if note.exists() and note.read_text():
             stop.set()
 
-    Supervisor([("stubborn", stubborn)], stop_seconds=0.1).run(stop, between=begun)
+    with Supervisor([("stubborn", stubborn)], stop_seconds=0.1) as supervisor:
+        supervisor.run(stop, between=begun)
     assert _gone(int(note.read_text()))
+
+
+def test_children_may_start_ahead_and_end_with_the_block(tmp_path: Path) -> None:
+    """Those of a name that were started ahead run alone, and are ended though nothing else ever ran."""
+
+    def child(_pipe: int, name: str) -> None:
+        (tmp_path / name).write_text(str(os.getpid()))
+        time.sleep(60)
+
+    roles = [(name, partial(child, name=name)) for name in ("first", "second")]
+    note = tmp_path / "first"
+    with Supervisor(roles, stop_seconds=1) as supervisor:
+        supervisor.start("first")
+        _until(lambda: note.exists() and note.read_text() != "")
+    assert _gone(int(note.read_text()))
+    assert not (tmp_path / "second").exists()

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, text
 
 from experiments.errors import StoreError, Unavailable
 from experiments.records import MarkRecord
 from experiments.store import Store, migrate
 from experiments.store.engine import Database
+from experiments.store.schema import MIGRATIONS, _revisions
 from experiments.tables import Base
 
 
@@ -48,6 +50,13 @@ def test_create_all_equals_migrations(sqlite_url: str) -> None:
     assert statements(migrated) == statements(created)
     migrated.dispose()
     created.dispose()
+
+
+def test_revisions_are_in_order() -> None:
+    """The files' names say what Alembic says: which revisions there are, one after the other."""
+    scripts = ScriptDirectory(str(MIGRATIONS))
+    assert [script.revision for script in scripts.walk_revisions()][::-1] == _revisions()
+    assert scripts.get_heads() == _revisions()[-1:]
 
 
 def test_migrate_again(store_url: str) -> None:
