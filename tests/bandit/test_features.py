@@ -91,6 +91,17 @@ def test_any_context_is_encoded(contexts):
         np.testing.assert_array_equal(row, SCHEMA.encode_one(context))
 
 
+@pytest.mark.parametrize(("center", "scale"), [(0.0, 1.0), (1e16, 1e-6), (-3.0, 1e-300), (1e300, 1e300), (5.0, 1e303)])
+@settings(max_examples=50, deadline=None, derandomize=True)
+@given(value=st.floats() | st.integers() | st.sampled_from([2**53, 2**53 + 1, 1e6, -1e6, 5e5, 1e16, 1e308]))
+def test_numbers_are_scaled_and_cut(center, scale, value):
+    """Whatever center and scale are, every number is (value - center) / scale, cut, or unknown."""
+    schema = Schema([Attribute("x", AttributeType.NUMBER, center=center, scale=scale)])
+    known = abs(value) <= 2**53 if isinstance(value, int) else np.isfinite(value)
+    expected = [min(LIMIT, max(-LIMIT, (value - center) / scale)), 0.0] if known else [0.0, 1.0]
+    np.testing.assert_array_equal(schema.encode_one({"x": value}), expected)
+
+
 def test_plain_vectors_have_a_schema():
     """One column a number, and none for what is missing."""
     schema = Schema.numeric(3)
