@@ -113,6 +113,32 @@ class Policy(ABC):
             rows = 1 if np.ndim(allowed) < 2 else len(np.asarray(allowed))
         return self._mix(self._law(self._contexts(contexts, rows), mask), mask)
 
+    def distribution_one(self, context: Floats, allowed: Bools | None = None) -> Floats:
+        """Return the (K,) answer for one visitor: the same bits as ``distribution(context[None, :], allowed)[0]``.
+
+        Nothing is checked: this is what a server calls, thousands of times a second, with what
+        :meth:`bandit.features.Schema.encode_one` made. From what is not finite nothing sensible follows.
+
+        Parameters
+        ----------
+        context
+            (d,) encoded context, d = ``schema.width``: finite, contiguous float64.
+        allowed
+            (K,) booleans, at least one of them True; all arms by default.
+        """
+        law: Floats
+        share: Floats | float
+        if allowed is None:
+            law = self._law(context[None, :], None)[0]
+            share = self.exploration / len(self.arms)
+        else:
+            law = self._law(context[None, :], allowed[None, :])[0]
+            share = allowed * (self.exploration / np.count_nonzero(allowed))
+        if self.exploration > 0:
+            law *= 1 - self.exploration
+            law += share
+        return law
+
     def learn(self, batch: Batch) -> None:
         """Learn from rewarded decisions, in row order; an empty batch changes nothing.
 

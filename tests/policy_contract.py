@@ -93,6 +93,18 @@ class PolicyContract:
         single = np.concatenate([policy.distribution(context[None, :]) for context in contexts])
         np.testing.assert_array_equal(policy.distribution(contexts), single)
 
+    @pytest.mark.parametrize("exploration", [0.0, 0.3])
+    def test_one_visitor_is_answered_as_in_a_batch(self, kind, exploration):
+        """The short way gives the very bits of the long one, whatever is allowed, and an array of its own."""
+        policy = make(kind, exploration=exploration)
+        policy.learn(rows(40))
+        for context in rows(6, seed=1).contexts:
+            for mask in (None, np.array([True, False, True, True]), np.array([False, False, True, False])):
+                answer = policy.distribution_one(context.copy(), mask)
+                np.testing.assert_array_equal(answer, policy.distribution(context[None, :], mask)[0])
+                answer[:] = -1.0
+                assert policy.distribution_one(context.copy(), mask).min() >= 0
+
     @few
     @given(order=st.permutations(range(len(KEYS))))
     def test_order_of_arms_only_permutes_the_answer(self, kind, order):

@@ -10,8 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, special, stats
 
-from bandit import quadrature
-from bandit.policies.linear import QUICK
 from bandit.quadrature import (
     expected_loss_beta,
     expected_loss_normal,
@@ -86,7 +84,7 @@ def test_student_agrees_with_adaptive_quadrature(df):
 
 @pytest.mark.parametrize("seed", range(8))
 def test_normal_agrees_with_adaptive_quadrature(seed):
-    """To 1e-9 in general, and to a total variation of 1e-3 as linear Thompson asks for it, at sd ratios up to 30."""
+    """To 1e-9, at sd ratios up to 30."""
     rng = np.random.default_rng(seed)
     arms = int(rng.choice([2, 3, 8, 50]))
     sd = np.exp(rng.uniform(0, np.log(30), arms))
@@ -103,9 +101,6 @@ def test_normal_agrees_with_adaptive_quadrature(seed):
         else prob_best_normal(mean, sd)[0]
     )
     np.testing.assert_allclose(prob_best_normal(mean, sd)[0], reference, rtol=0, atol=1e-9)
-    quick = np.empty(arms)
-    quadrature.normal_kernel(mean, sd, *QUICK, quick)
-    assert 0.5 * np.abs(quick - reference).sum() <= 1e-3
 
 
 def test_rows_are_independent():
