@@ -73,8 +73,8 @@ class Keeper:
             The database cannot be used now.
         """
         if self._work is None:
-            self._work = _Work(self._opened(), self._data, self._clock)
-        return self._work.tick(self._holder, ship_grace=self._ship_grace)
+            self._work = _Work(self._opened(), self._data, self._clock, self._holder)
+        return self._work.tick(ship_grace=self._ship_grace)
 
     def run(self, stop: Event) -> None:
         """Tick until ``stop`` is set, and once more; failures are logged once and tried again, later and later."""
@@ -99,7 +99,7 @@ class Keeper:
     def close(self) -> None:
         """Give leadership, locks and connections back."""
         if self._work is not None:
-            self._work.close(self._holder)
+            self._work.close()
             self._work = None
 
     def _opened(self) -> Store:
@@ -118,38 +118,40 @@ class Keeper:
 class _Work:
     """What a keeper holds while its store is open."""
 
-    def __init__(self, store: Store, data: Path, clock: Callable[[], Micros]) -> None:
+    def __init__(self, store: Store, data: Path, clock: Callable[[], Micros], holder: str) -> None:
         self._store = store
         self._clock = clock
-        self._shipper = Shipper(store, data / "journal", clock=clock)
+        self._holder = holder
+        self._shipper = Shipper(store, data / "journal", clock=clock, host=holder)
         self._publisher = Publisher(store, data / "published")
         self._leader: Leader | None = None
         self._renew_at = 0.0
 
-    def tick(self, holder: str, *, ship_grace: float) -> bool:
+    def tick(self, *, ship_grace: float) -> bool:
         shipped = self._shipper.ship(seconds=SHIP_SECONDS)
         if shipped is None:
             return False
         busy = not shipped.complete
-        leader = self._lead(holder)
+        leader = self._lead()
         if leader is not None:
             busy |= leader.work(self._store.watermark(shipped.time, ship_grace=ship_grace))
         self._publisher.publish()
         return busy
 
-    def close(self, holder: str) -> None:
+    def close(self) -> None:
         try:
-            self._store.release(holder)
+            self._shipper.leave()
+            self._store.release(self._holder)
         except (Unavailable, StoreError) as error:
             _log.warning("the lease could not be given back; it ends by itself: %s", error)
         self._shipper.close()
         self._store.close()
 
-    def _lead(self, holder: str) -> Leader | None:
+    def _lead(self) -> Leader | None:
         """Take or renew the lease when a third of it has passed; what was in memory belongs to the old epoch."""
         if monotonic() < self._renew_at:
             return self._leader
-        epoch = self._store.lease(holder, seconds=LEASE_SECONDS)
+        epoch = self._store.lease(self._holder, seconds=LEASE_SECONDS)
         self._renew_at = monotonic() + LEASE_SECONDS / 3
         if epoch is None:
             self._leader = None

@@ -72,12 +72,18 @@ class Shipper:
         The journals' folder.
     clock
         The time in µs since 1970 UTC, the same as the workers'.
+    host
+        The data directory's name, which no other one has. Under it stands a watermark for the journals that are not
+        registered yet, or wait for their turn: without it a leader elsewhere would see none of them.
     """
 
-    def __init__(self, store: ShippingStore, directory: Path, *, clock: Callable[[], Micros]) -> None:
+    def __init__(
+        self, store: ShippingStore, directory: Path, *, clock: Callable[[], Micros], host: str = "here"
+    ) -> None:
         self._store = store
         self._directory = directory
         self._clock = clock
+        self._host = f"host {host}"
         self._lock = FileLock(directory / "shipper.lock")
         self._files: dict[str, _Progress] = {}
         self._batch = MAX_ROWS
@@ -99,7 +105,14 @@ class Shipper:
             self._register(path, listed)
         deadline = time.monotonic() + seconds
         complete = all(self._ship_file(path, listed, deadline=deadline) for path in paths)
+        known = () if complete else (self._files[path.name].watermark for path in paths if path.name in self._files)
+        self._store.set_watermark(self._host, min((listed, *known)))
         return Shipped(listed, complete)
+
+    def leave(self) -> None:
+        """Hold nobody's learning up any more, where nothing is left to ship."""
+        if not self._files:
+            self._store.forget_journal(self._host)
 
     def close(self) -> None:
         """Let another process ship."""

@@ -222,6 +222,44 @@ def test_a_new_file_holds_the_watermark(store, experiment, folder, clock) -> Non
     new.close()
 
 
+def test_a_journal_begun_behind_a_shippers_back_holds_the_watermark_of_all_hosts(
+    store, experiment, folder, clock, tmp_path: Path
+) -> None:
+    """Between two passes of one host another may lead: it waits for what it cannot see yet."""
+    here, there = Shipper(store, folder, clock=clock, host="a"), Shipper(store, tmp_path, clock=clock, host="b")
+    Journal(folder, clock, timer=False).close()
+    here.ship()
+    assert not list(folder.glob("*.log"))
+    seen = clock()
+    clock.sleep(1)
+    begun = Journal(folder, clock, timer=False)
+    clock.sleep(1)
+    there.ship()
+    assert store.watermark(clock(), ship_grace=60) <= seen
+    begun.close()
+    here.ship()
+    here.leave()
+    there.ship()
+    assert store.watermark(clock(), ship_grace=60) > seen
+
+
+def test_files_that_wait_for_their_turn_are_not_silent(store, experiment, folder, clock) -> None:
+    """A backlog that takes longer than the grace matures nothing before it is shipped."""
+    oldest = clock()
+    for _ in range(3):
+        final_file(folder, clock(), decisions(experiment, clock(), 2))
+        clock.sleep(1)
+    shipper = Shipper(store, folder, clock=clock)
+    for _ in range(5):
+        shipper.ship(seconds=0)
+        clock.sleep(30)
+    assert store.watermark(clock(), ship_grace=60) <= oldest
+    shipped = shipper.ship()
+    assert shipped is not None
+    assert shipped.complete
+    assert store.watermark(clock(), ship_grace=60) == shipped.time
+
+
 WRITER = """
 import sys, time
 from pathlib import Path
