@@ -75,6 +75,10 @@ class Leader:
                 # Another leader, a person or a damaged blob was first: read everything anew at the next tick.
                 _log.warning("%s: %s", experiment.key, error)
                 self._courses.pop(experiment.id, None)
+            except (ValueError, ArithmeticError, LookupError, TypeError):
+                # A mistake of ours in one experiment must keep neither the others nor the published folder waiting.
+                _log.exception("%s: it learns nothing until this is put right", experiment.key)
+                self._courses.pop(experiment.id, None)
         return busy
 
     def _on_time(self, experiment: Experiment) -> Experiment:

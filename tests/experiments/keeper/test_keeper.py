@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -258,6 +259,28 @@ def test_a_deposed_leader_commits_nothing(world: World, store: Store, clock) -> 
     assert not store.analysis_rows(experiment.id)
     Leader(store, epoch=epoch, clock=clock).work(clock())
     assert len(store.analysis_rows(experiment.id)) == 5
+
+
+def test_a_mistake_in_one_experiment_stops_no_other(
+    world: World, store: Store, clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What no check foresaw is logged; the experiments around it learn, and its rows wait."""
+    wrong = world.begin()
+    store.create_experiment(parse(BODY | {"key": "other"}), by="t")
+    right = store.set_state("other", State.RUNNING, by="t")
+    leader = leader_of(store, clock)
+    leader.work(clock())
+    world.visit(3)
+    monkeypatch.setattr(learner, "step", lambda *_: math.fsum([1e308, 1e308]))
+    store.create_experiment(parse(BODY | {"key": "newest"}), by="t")
+    newest = store.set_state("newest", State.RUNNING, by="t")
+    leader.work(clock())
+    assert store.latest_policy(newest.id) is not None
+    assert store.latest_policy(right.id) is not None
+    assert not store.analysis_rows(wrong.id)
+    monkeypatch.undo()
+    leader.work(clock())
+    assert len(store.analysis_rows(wrong.id)) == 3
 
 
 def test_a_step_that_would_break_the_policy_is_not_taken(world: World, store: Store, clock) -> None:
