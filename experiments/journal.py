@@ -97,10 +97,14 @@ class Journal:
         Unavailable
             It is not certain that the record was written. The file is given up; :meth:`tick` opens another.
         """
+        self.append(_encode(record))
+
+    def append(self, body: bytes) -> None:
+        """Append the record that ``body`` is the JSON of; see :meth:`write`."""
         if self._file is None:
             raise _unavailable()
         try:
-            self._file.append(frame(record))
+            self._file.append(seal(body))
             if self._fsync:
                 self._file.sync()
         except OSError as error:
@@ -140,7 +144,7 @@ class Journal:
         """Begin a file with a mark, which shows that the disk takes records. None where it does not."""
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
-            file = _File(self._directory, self.time())
+            file = _File(self._directory, self.time(), born=self._seen)
         except OSError as error:
             self._count(error)
             return None
@@ -188,9 +192,9 @@ class _File:
 
     __slots__ = ("_born", "_fd", "_path", "_size", "dirty")
 
-    def __init__(self, directory: Path, now: Micros) -> None:
+    def __init__(self, directory: Path, now: Micros, *, born: Micros) -> None:
         self._path = directory / f"{now // 1000:013d}-{secrets.token_hex(8)}{SUFFIX}"
-        self._born, self._size, self.dirty = now, 0, False
+        self._born, self._size, self.dirty = born, 0, False  # by the clock as it is: its age must not wait with ours
         draft = self._path.with_suffix(".new")
         self._fd = os.open(draft, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
         # Locked before it gets its name: nobody ever sees a journal that has a free lock and a living writer.
@@ -270,7 +274,11 @@ def is_final(path: Path) -> bool:
 
 def frame(record: Record) -> bytes:
     """The record as it stands in a file."""
-    body = _encode(record)
+    return seal(_encode(record))
+
+
+def seal(body: bytes) -> bytes:
+    """The line of the record whose JSON is ``body``."""
     return b"%08x %d %b\n" % (crc32(body), len(body), body)
 
 

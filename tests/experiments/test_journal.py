@@ -256,6 +256,15 @@ def test_times_never_step_back(journal: Journal, tmp_path: Path, clock: Any) -> 
     assert sum(len(records(path)) for path in files(tmp_path)) == 5
 
 
+def test_a_clock_that_was_set_back_costs_one_file(journal: Journal, tmp_path: Path, clock: Any) -> None:
+    """Not one every tick until it has caught up."""
+    clock.now -= 3_600_000_000
+    for _ in range(20):
+        clock.now += MARK_AFTER
+        journal.tick()
+    assert len(files(tmp_path)) <= 2
+
+
 def test_a_folder_that_cannot_be_written_is_refused_at_start(tmp_path: Path, clock: Any) -> None:
     """Better than at the first visitor."""
     (tmp_path / "file").write_text("")
