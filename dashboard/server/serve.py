@@ -23,6 +23,8 @@ from experiments.secret import Secret
 
 CHILD_STOP_SECONDS = 2.2
 """Workers and then the keeper: less than five seconds together."""
+HEAD_START_SECONDS = 5.0
+"""How long workers may take to be ready before the store is looked at all the same."""
 PORT_SECONDS = 2.0
 """How long the last generation's workers may take to give the port back."""
 
@@ -83,6 +85,7 @@ def _supervise(settings: Settings, lock: FileLock, on_ready: Callable[[], None] 
         with supervisor:
             if has_catalog(settings.published):
                 supervisor.start("worker")  # what was published can be served while the store is looked at
+                _wait_until_ready(settings)
             from dashboard.server.doorstep import prepare  # only now: with it come the store and its driver
 
             _announce(settings, prepare(settings))
@@ -104,6 +107,13 @@ class _Herald:
         if self._on_ready is not None and is_ready(self._settings.host, self._settings.port):
             threading.Thread(target=self._on_ready, name="ready", daemon=True).start()
             self._on_ready = None
+
+
+def _wait_until_ready(settings: Settings) -> None:
+    """Leave the processor to the workers: on a busy machine what is loaded meanwhile would double their start."""
+    deadline = time.monotonic() + HEAD_START_SECONDS
+    while time.monotonic() < deadline and not is_ready(settings.host, settings.port):
+        time.sleep(0.02)
 
 
 def is_ready(host: str, port: int) -> bool:

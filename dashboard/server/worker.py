@@ -18,6 +18,8 @@ from experiments.published import Watcher
 from experiments.secret import Secret
 from experiments.service.service import Service
 
+PAGES_SECONDS = 1.0
+"""After which the pages are loaded, if nobody asked for one before: until then visitors have the processor."""
 SWITCH_SECONDS = 0.001
 """How long a thread that computes may keep another from answering; Python's default is five times that."""
 
@@ -28,7 +30,9 @@ def application() -> WSGIApplication:
     sys.setswitchinterval(SWITCH_SECONDS)
     pages = _Pages(settings)
     hot = HotPath(_service(settings), pages)
-    threading.Thread(target=pages.build, name="pages", daemon=True).start()
+    later = threading.Timer(PAGES_SECONDS, pages.build)
+    later.daemon = True
+    later.start()
     return hot
 
 
