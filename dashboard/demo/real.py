@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from experiments.clock import system_clock
-from experiments.errors import NotFound
+from experiments.errors import Conflict, NotFound
 from experiments.model import Experiment
 from experiments.replay import evaluate, read_log
 from experiments.replay.importing import import_log
@@ -50,10 +51,11 @@ def ensure_real_log(store: Store, data: Path, *, secret: Secret) -> Evaluation:
     """
     folder = fetch(data / "open-bandit")
     evaluation = evaluate_random(folder)
-    if not _exists(store):
+    if not _described(store):
         log = read_log(f"obd:{folder / 'random' / 'all'}")
-        found = import_log(log, KEY, store=store, by=BY, now=system_clock(), pseudonym=secret.pseudonym)
-        _describe(store, found.experiment, evaluation)
+        with suppress(Conflict):  # it is in, and only its description is missing
+            import_log(log, KEY, store=store, by=BY, now=system_clock(), pseudonym=secret.pseudonym)
+        _describe(store, store.experiment(KEY), evaluation)
     return evaluation
 
 
@@ -65,12 +67,12 @@ def evaluate_random(folder: Path) -> Evaluation:
     return Evaluation(report["rows"], found["value"], found["low"], found["high"], truth["logged"]["value"])
 
 
-def _exists(store: Store) -> bool:
+def _described(store: Store) -> bool:
+    """Whether the experiment is there and complete: it is described last."""
     try:
-        store.experiment(KEY)
+        return store.experiment(KEY).version > 1
     except NotFound:
         return False
-    return True
 
 
 def _describe(store: Store, experiment: Experiment, evaluation: Evaluation) -> None:

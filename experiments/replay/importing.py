@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from bandit.types import Floats
 from experiments.definition import parse
-from experiments.errors import CannotEstimate
+from experiments.errors import CannotEstimate, Conflict
 from experiments.model import Definition, Experiment, MetricKind, Micros, Reason, UnitKind
 from experiments.replay.contexts import parse_contexts
 from experiments.replay.log import Log
@@ -58,9 +58,30 @@ def import_log(log: Log, key: str, *, store: Store, by: str, now: Micros, pseudo
         A row is wrong, or a variant's name cannot be a key.
     """
     found = _survey(log)
-    experiment = store.create_experiment(_definition(log, key, found), by=by, imported=True)
-    rows = store.import_log(experiment, _decisions(log, found, now, pseudonym))
+    experiment = _begun(store, _definition(log, key, found), rows=found.rows, by=by)
+    kept = store.health(experiment.id).decisions
+    rows = store.import_log(experiment, _after(kept, _decisions(log, found, now, pseudonym)))
     return Import(experiment, rows)
+
+
+def _begun(store: Store, definition: Definition, *, rows: int, by: str) -> Experiment:
+    """Create the experiment; or find the one that an import of the same log left behind when it died halfway."""
+    try:
+        return store.create_experiment(definition, by=by, imported=True)
+    except Conflict:
+        found = store.experiment(definition.key)
+        whole = store.health(found.id).decisions >= rows
+        if not found.imported or found.definition != definition or whole:
+            raise
+        return found
+
+
+def _after(kept: int, batches: Iterator[list[LoggedDecision]]) -> Iterator[list[LoggedDecision]]:
+    """Leave out the first ``kept`` decisions: they are in the store, which takes batches whole and in their order."""
+    for batch in batches:
+        if len(batch) > kept:
+            yield batch[kept:]
+        kept = max(kept - len(batch), 0)
 
 
 @dataclass(slots=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from experiments.errors import Conflict, Invalid, NotFound
-from experiments.model import State
+from experiments.model import Experiment, State
 from experiments.replay import Log, evaluate, export, read_log
 from experiments.replay.importing import import_log
-from experiments.store import Store
+from experiments.store import LoggedDecision, Store
 
 Make = Callable[..., dict[str, Any]]
 Open = Callable[[dict[str, Any]], Log]
@@ -87,6 +88,28 @@ def test_a_key_is_imported_once(filled: Store, tmp_path: Path) -> None:
     with pytest.raises(Conflict):
         import_log(log, "spring", store=filled, by="test", now=1, pseudonym=_pseudonym)
     assert evaluate(read_log("store:spring", store=filled), target="logged", estimators=["ips"]).rows == 1500
+
+
+def test_an_import_that_died_goes_on_where_it_ended(
+    store: Store, columns: Make, parquet_log: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was in stays in, once, and the rest of the log follows."""
+    log = parquet_log(columns(300))
+    ask = functools.partial(import_log, log, "spring", store=store, by="test", now=1, pseudonym=_pseudonym)
+    whole = Store.import_log
+
+    def dies(self: Store, experiment: Experiment, rows: Iterable[list[LoggedDecision]]) -> int:
+        whole(self, experiment, [next(iter(rows))[:120]])
+        raise ConnectionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "import_log", dies)
+        with pytest.raises(ConnectionError):
+            ask()
+    assert ask().rows == 180
+    assert store.health(store.experiment("spring").id).decisions == 300
+    with pytest.raises(Conflict):
+        ask()
 
 
 def test_names_that_cannot_be_keys_are_refused(store: Store, columns: Make, parquet_log: Open) -> None:
