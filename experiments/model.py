@@ -17,7 +17,11 @@ from msgspec import Meta, Struct
 from bandit.features import Attribute, Schema
 from bandit.types import Arms
 
-Key: TypeAlias = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+# A plain $ would let a newline through at the end; this is the same end in JSON Schema and in Python.
+Key: TypeAlias = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}(?![\s\S])")]
+LARGEST = 1e15
+"""Of a reward in either direction, and of a weight: their squares and sums are far from overflow, and still exact."""
+Amount: TypeAlias = Annotated[float, Meta(ge=-LARGEST, le=LARGEST)]
 Scalar: TypeAlias = str | int | float | bool | None
 ContextValue: TypeAlias = str | int | float | bool | list[str] | None
 Micros: TypeAlias = int
@@ -86,7 +90,7 @@ class Variant(Strict, frozen=True):
     attributes: dict[str, Scalar] = {}
     control: bool = False
     enabled: bool = True
-    weight: Annotated[float, Meta(gt=0)] = 1.0
+    weight: Annotated[float, Meta(gt=0, le=LARGEST)] = 1.0
 
 
 class Metric(Strict, frozen=True):
@@ -96,10 +100,10 @@ class Metric(Strict, frozen=True):
     kind: MetricKind = MetricKind.CONVERSION
     role: Role = Role.OBJECTIVE
     window_seconds: Annotated[int, Meta(ge=1, le=90 * 86_400)] = 1800
-    default: float = 0.0
-    min: float = 0.0
-    max: float | None = None
-    cap: float | None = None
+    default: Amount = 0.0
+    min: Amount = 0.0
+    max: Amount | None = None
+    cap: Amount | None = None
 
     @property
     def window(self) -> Micros:

@@ -240,7 +240,7 @@ def _attribute(reader: FieldReader, prefix: str, row: AttributeFields) -> dict[s
 def _rows(typed: Mapping[str, str], prefix: str, kind: type[Row]) -> Iterator[Row]:
     """Yield the rows ``prefix-0-...``, ``prefix-7-...`` in the order of their numbers; gaps were removed."""
     numbers = {name.split("-")[1] for name in typed if name.startswith(f"{prefix}-") and name.count("-") >= 2}
-    for number in sorted((item for item in numbers if item.isdecimal()), key=int):
+    for number in sorted((item for item in numbers if item.isdecimal() and len(item) < 6), key=int):
         values: dict[str, Any] = {
             item.name: typed.get(f"{prefix}-{number}-{item.name}", "") for item in fields(kind) if item.type == "str"
         }

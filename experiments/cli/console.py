@@ -67,6 +67,11 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except (LanditError, InvalidInput) as error:
             raise Refused(str(error)) from error
+        except (
+            UnicodeEncodeError,
+            UnicodeDecodeError,
+        ) as error:  # bytes of an argument or a variable that are no text; said without the text
+            raise Refused(f"something given is not UTF-8: {error.reason}.") from error
         except OSError as error:
             raise Refused(f"{error.filename or 'the system'}: {error.strerror or error}.") from error
 

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from experiments.errors import Invalid, NotJSON
+from experiments.model import Amount
 
 BODY_BYTES = 64 << 10
 """Bytes of the largest body that is read."""
@@ -44,7 +45,7 @@ class RewardRequest(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     decision: _Text | None = None
     experiment: _Name | None = None
     unit: _Unit | None = None
-    value: float = 1.0
+    value: Amount = 1.0
     id: Annotated[str, Meta(max_length=128)] = ""
     at: Annotated[datetime, Meta(tz=True)] | None = None
 
