@@ -120,7 +120,7 @@ class HotPath:
         return [answer]
 
     def _choose(self, body: bytes, scope: Scope) -> bytes:
-        return _encode(self._service.choose(decode_choose(body), scope=scope))
+        return self._service.choose(decode_choose(body), scope=scope)
 
     def _reward(self, body: bytes, scope: Scope) -> bytes:
         self._service.reward(decode_reward(body), scope=scope)

@@ -1,13 +1,14 @@
 """The journal: a worker's append-only files, complete and checksummed records, written before the answer.
 
 A file is named ``<ms>-<64 random bits>.log``. While its writer lives it holds a ``flock`` on it; a free lock means that
-the file is final. A record is one line, ``crc32 length json``, written by one ``os.write``: when that fails or falls
+the file is final. A record is one line, ``crc32 length json``, written by one ``write(2)``: when that fails or falls
 short, the file is never appended to again. So a file is a valid prefix and at most one torn line.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import fcntl
 import logging
 import os
@@ -202,7 +203,7 @@ class _File:
         draft.rename(self._path)
 
     def append(self, line: bytes) -> None:
-        written = os.write(self._fd, line)
+        written = write(self._fd, line)
         self._size += written
         self.dirty = True
         if written != len(line):
@@ -224,6 +225,23 @@ class _File:
     def discard(self) -> None:
         self._path.unlink(missing_ok=True)
         os.close(self._fd)
+
+
+def write(fd: int, line: bytes) -> int:
+    """Write as ``os.write`` does, but keep the interpreter's lock meanwhile.
+
+    A record goes to the page cache in a microsecond; taking turns with the worker's other threads around it costs
+    several times that.
+    """
+    written: int = _write(fd, line, len(line))
+    if written < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    return written
+
+
+_write = ctypes.PyDLL(None, use_errno=True).write
+_write.argtypes, _write.restype = (ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t), ctypes.c_ssize_t
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import msgspec
 import numpy as np
-from msgspec import Raw, Struct
+from msgspec import Raw
 
 from bandit import policies
 from bandit.policy import Policy
@@ -18,7 +18,9 @@ from experiments.definition import parse_time
 from experiments.errors import Invalid
 from experiments.model import Experiment, Micros, Reason, State, UnitKind
 from experiments.published import PublishedExperiment
+from experiments.secret import Secret
 from experiments.service.draw import Draws
+from experiments.service.form import Choice, Form, PolicyName
 
 _KEPT_SUBSETS = 256
 _TOLERANCE = 1e-6
@@ -29,25 +31,6 @@ Subset: TypeAlias = tuple[str, ...] | None
 """The variants that a request allows; None for all."""
 
 
-class PolicyName(Struct, frozen=True):
-    """Which policy made a decision."""
-
-    name: str
-    version: int
-
-
-class Choice(Struct, frozen=True, kw_only=True):
-    """The answer of ``POST /choose``; its first, fourth and fifth fields are None where nothing was decided."""
-
-    decision: str | None = None
-    experiment: str
-    variant: str
-    content: Raw
-    probability: float | None = None
-    policy: PolicyName | None = None
-    reason: Reason
-
-
 @dataclass(frozen=True, slots=True)
 class Odds:
     """A distribution over the variants, and who says so; ``json`` is the same vector as it is logged."""
@@ -56,8 +39,8 @@ class Odds:
     json: Raw
     policy: PolicyName
     reason: Reason
-    stubs: dict[int, bytes] = field(default_factory=dict)
-    """How the tokens for each variant begin, once one was drawn."""
+    forms: dict[int, Form] = field(default_factory=dict)
+    """What decisions for each variant share, once one was drawn."""
 
 
 class Served:
@@ -71,11 +54,11 @@ class Served:
         The policy in force, or None where there is none that can be used.
     version
         The version of that policy.
-    salt
-        The installation's draw salt.
+    secret
+        The installation's secret.
     """
 
-    def __init__(self, published: PublishedExperiment, policy: Policy | None, *, version: int, salt: bytes) -> None:
+    def __init__(self, published: PublishedExperiment, policy: Policy | None, *, version: int, secret: Secret) -> None:
         experiment = published.experiment
         definition = experiment.definition
         self.published = published
@@ -84,7 +67,8 @@ class Served:
         self.version = version
         self.by_visitor = definition.unit is UnitKind.VISITOR
         self.traffic = definition.traffic
-        self.draws = Draws(salt, experiment.id)
+        self.draws = Draws(secret.draw_salt, experiment.id)
+        self._secret = secret
         self.slots = np.array(experiment.slots, dtype=np.int64)
         self.in_audience = compile_condition(definition.audience)
         self.index = {key: i for i, key in enumerate(experiment.variant_keys)}
@@ -96,7 +80,7 @@ class Served:
         self._starts = None if definition.starts_at is None else parse_time(definition.starts_at)
         self._ends = None if definition.ends_at is None else parse_time(definition.ends_at)
         self._kept: dict[Subset, Odds] = {}
-        self._unserved = {reason: self._nothing_decided(reason) for reason in Reason}
+        self._unserved = {reason: self._nothing_decided(reason).to_json() for reason in Reason}
 
     def closed(self, now: Micros) -> Reason | None:
         """Why no decision is made at ``now``, or None while the experiment runs."""
@@ -108,9 +92,25 @@ class Served:
             return Reason.STOPPED
         return None
 
-    def unserved(self, reason: Reason) -> Choice:
+    def unserved(self, reason: Reason) -> bytes:
         """The answer where nothing is decided: the control's content, or the shipped winner's."""
         return self._unserved[reason]
+
+    def form(self, odds: Odds, index: int) -> Form:
+        """What the decisions for the variant at ``index`` under ``odds`` share."""
+        form = odds.forms.get(index)
+        if form is None:
+            form = odds.forms[index] = Form(
+                self._secret,
+                self.experiment,
+                variant=self.experiment.variant_keys[index],
+                content=self.contents[index],
+                probability=odds.p.item(index),
+                distribution=odds.json,
+                policy=odds.policy,
+                reason=odds.reason,
+            )
+        return form
 
     def allows(self, variant: str, subset: Subset) -> bool:
         """Whether ``variant`` may be answered to a request that allows ``subset``."""
@@ -179,7 +179,7 @@ class Served:
         allowed = self._allowed(subset)
         mask = None if subset is None and self._all_enabled else allowed  # None is the policy's shorter way
         try:
-            p = policy.distribution(policy.schema.encode_one(context)[None, :], mask)[0]
+            p = policy.distribution_one(policy.schema.encode_one(context), mask)
         except (ValueError, ArithmeticError, RuntimeError):
             _log.exception("%s: the policy failed on a context", self.experiment.key)
             return self._by_weight(allowed)
@@ -212,14 +212,14 @@ def _closed(experiment: Experiment) -> Reason | None:
             return Reason.STOPPED if experiment.winner is None else Reason.WINNER
 
 
-def serve(published: PublishedExperiment, before: Served | None, *, salt: bytes) -> Served:
+def serve(published: PublishedExperiment, before: Served | None, *, secret: Secret) -> Served:
     """Compile ``published``. A policy that cannot be read is refused, and the one of ``before`` stays in force.
 
     A policy over other variants than the experiment's is never used: then the experiment is served by weights.
     """
     policy, version = _policy(published, before)
     fits = policy is not None and policy.arms.keys == published.experiment.variant_keys
-    return Served(published, policy if fits else None, version=version, salt=salt)
+    return Served(published, policy if fits else None, version=version, secret=secret)
 
 
 def _policy(published: PublishedExperiment, before: Served | None) -> tuple[Policy | None, int]:

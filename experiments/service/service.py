@@ -13,12 +13,13 @@ from experiments.errors import Forbidden, Invalid, NotFound, Unauthorized, Unava
 from experiments.journal import Journal
 from experiments.model import Metric, MetricKind, Micros, Reason, State
 from experiments.published import Catalog
-from experiments.records import DecisionRecord, RepeatRecord, RewardRecord
+from experiments.records import RepeatRecord, RewardRecord
 from experiments.secret import Secret
+from experiments.service.form import Choice, PolicyName
 from experiments.service.identity import DecisionIds
 from experiments.service.requests import ChooseRequest, RewardRequest
-from experiments.service.served import Choice, Odds, PolicyName, Served, serve
-from experiments.service.tokens import complete, stub, verify
+from experiments.service.served import Odds, Served, serve
+from experiments.service.tokens import verify
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class Service:
         """Serve ``catalog`` from the next request on."""
         before = {} if self._memory is None else self._memory.by_id
         served = [
-            serve(published, before.get(published.experiment.id), salt=self._secret.draw_salt)
+            serve(published, before.get(published.experiment.id), secret=self._secret)
             for published in catalog.experiments
             if published.experiment.state is not State.ARCHIVED
         ]
@@ -109,8 +110,8 @@ class Service:
             memory.known[text] = key
         return key
 
-    def choose(self, request: ChooseRequest, *, scope: Scope) -> Choice:
-        """Choose a variant, and journal the decision before returning it.
+    def choose(self, request: ChooseRequest, *, scope: Scope) -> bytes:
+        """Choose a variant, journal the decision, and return the :class:`~experiments.service.form.Choice` as JSON.
 
         Raises
         ------
@@ -170,7 +171,7 @@ class Service:
 
     # -- choose -------------------------------------------------------------------------------------------------
 
-    def _decide(self, served: Served, request: ChooseRequest, now: Micros) -> Choice:
+    def _decide(self, served: Served, request: ChooseRequest, now: Micros) -> bytes:
         _check_unit(served, request)
         if not served.in_audience(request.context):
             return served.unserved(Reason.NOT_IN_AUDIENCE)
@@ -181,16 +182,16 @@ class Service:
             return served.unserved(Reason.NOT_IN_TRAFFIC)
         subset = None if request.variants is None else tuple(request.variants)
         if request.previous is not None:
-            choice = self._stay(served, request.previous, subset, now)
-            if choice is not None:
-                return choice
+            answer = self._stay(served, request.previous, subset, now)
+            if answer is not None:
+                return answer
         odds = served.odds(request.context, subset)
         if odds.reason is Reason.DEGRADED:
             self.degraded += 1
         index = served.draws.variant(draw_key, slots=served.slots, p=odds.p)
         return self._record(served, request, odds=odds, index=index, decision=decision, unit=unit)
 
-    def _preview(self, served: Served, request: ChooseRequest, *, now: Micros, scope: Scope) -> Choice:
+    def _preview(self, served: Served, request: ChooseRequest, *, now: Micros, scope: Scope) -> bytes:
         if not scope.covers(Scope.SERVER) or request.preview is None:
             raise Forbidden("preview: a site key may not preview", hint="Use a server key.")
         return self._record(
@@ -202,7 +203,7 @@ class Service:
             unit=None if request.unit is None else self._secret.pseudonym(request.unit),
         )
 
-    def _stay(self, served: Served, previous: str, subset: tuple[str, ...] | None, now: Micros) -> Choice | None:
+    def _stay(self, served: Served, previous: str, subset: tuple[str, ...] | None, now: Micros) -> bytes | None:
         """The earlier decision that ``previous`` is the token of; None where it does not hold here any more."""
         try:
             token = verify(previous, self._secret)
@@ -221,52 +222,17 @@ class Service:
             probability=token.probability,
             policy=PolicyName(served.experiment.definition.policy.name, token.policy_version),
             reason=Reason.STICKY,
-        )
+        ).to_json()
 
     def _record(
         self, served: Served, request: ChooseRequest, *, odds: Odds, index: int, decision: str, unit: str | None
-    ) -> Choice:
+    ) -> bytes:
         """Journal the decision, whole, and answer it."""
-        experiment = served.experiment
-        variant, probability, policy = experiment.variant_keys[index], odds.p.item(index), odds.policy
+        form = served.form(odds, index)
         with self._journal.lock:
             time = self._journal.time()
-            self._journal.write(
-                DecisionRecord(
-                    id=decision,
-                    experiment=experiment.id,
-                    version=experiment.version,
-                    phase=experiment.phase,
-                    unit=unit,
-                    time=time,
-                    variant=variant,
-                    probability=probability,
-                    distribution=odds.json,
-                    policy=policy.name,
-                    policy_version=policy.version,
-                    reason=odds.reason,
-                    request_id=request.request_id,
-                    context=request.context,
-                )
-            )
-        start = odds.stubs.get(index)
-        if start is None:
-            start = odds.stubs[index] = stub(
-                self._secret,
-                experiment=experiment.id,
-                variant=variant,
-                probability=probability,
-                policy_version=policy.version,
-            )
-        return Choice(
-            decision=complete(start, self._secret, decision=decision, unit=unit, time=time),
-            experiment=experiment.key,
-            variant=variant,
-            content=served.contents[index],
-            probability=probability,
-            policy=policy,
-            reason=odds.reason,
-        )
+            self._journal.append(form.record(request, decision=decision, unit=unit, time=time))
+        return form.answer(decision=decision, unit=unit, time=time)
 
     # -- reward -------------------------------------------------------------------------------------------------
 

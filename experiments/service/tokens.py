@@ -61,7 +61,7 @@ def sign(token: Token, secret: Secret) -> str:
         probability=token.probability,
         policy_version=token.policy_version,
     )
-    return complete(start, secret, decision=token.decision, unit=token.unit, time=token.time)
+    return complete(start, secret, decision=token.decision, unit=token.unit, time=token.time).decode()
 
 
 def stub(secret: Secret, *, experiment: int, variant: str, probability: float, policy_version: int) -> bytes:
@@ -71,8 +71,8 @@ def stub(secret: Secret, *, experiment: int, variant: str, probability: float, p
     return head + bytes(-(len(head) + _TAIL.size + MAC_BYTES) % 3)  # whole groups of base64 need no padding
 
 
-def complete(start: bytes, secret: Secret, *, decision: str, unit: str | None, time: int) -> str:
-    """The whole token of one decision that begins with ``start``."""
+def complete(start: bytes, secret: Secret, *, decision: str, unit: str | None, time: int) -> bytes:
+    """The whole token of one decision that begins with ``start``, in ASCII."""
     body = start + bytes.fromhex(decision + (unit or _NO_UNIT)) + time.to_bytes(8, "big")
     return _encode(body + secret.sign(body))
 
@@ -105,8 +105,8 @@ def verify(text: str, secret: Secret) -> Token:
     )
 
 
-def _encode(raw: bytes) -> str:
-    return b2a_base64(raw, newline=False).translate(_TO_URL).decode()
+def _encode(raw: bytes) -> bytes:
+    return b2a_base64(raw, newline=False).translate(_TO_URL)
 
 
 def _decode(text: str) -> bytes:
@@ -117,7 +117,7 @@ def _decode(text: str) -> bytes:
         raw = a2b_base64(text.encode().translate(_FROM_URL), strict_mode=True)
     except BinasciiError:
         _refuse()
-    if _encode(raw) != text:
+    if _encode(raw) != text.encode():
         _refuse()
     return raw
 

@@ -59,7 +59,7 @@ def test_what_is_written_is_read_back(journal: Journal, tmp_path: Path) -> None:
 def test_a_record_is_one_write(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     """A complete line or nothing: a kill between two writes cannot happen."""
     calls: list[bytes] = []
-    monkeypatch.setattr(os, "write", lambda _, line: calls.append(line) or len(line))
+    monkeypatch.setattr(module, "write", lambda _, line: calls.append(line) or len(line))
     record = put(journal)
     assert calls == [frame(record)]
 
@@ -157,7 +157,7 @@ def test_after_a_failed_write_another_file_is_begun(
 ) -> None:
     """The caller hears of it, the old file is never appended to, and the next tick writes again."""
     before = put(journal, "before")
-    real = os.write
+    real = module.write
 
     def failing(fd: int, line: bytes) -> int:
         if kept(line):
@@ -165,7 +165,7 @@ def test_after_a_failed_write_another_file_is_begun(
         raise OSError(errno.ENOSPC, "no space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "write", failing)
+        patch.setattr(module, "write", failing)
         for _ in range(3):
             with pytest.raises(Unavailable):
                 put(journal, "lost")

@@ -21,6 +21,7 @@ from experiments.model import Experiment, Reason, State
 from experiments.published import Catalog, PublishedExperiment
 from experiments.records import DecisionRecord, MarkRecord, Record, RepeatRecord, RewardRecord
 from experiments.secret import Secret
+from experiments.service.form import Choice
 from experiments.service.requests import ChooseRequest, RewardRequest
 from experiments.service.service import Service
 from experiments.service.tokens import REWARD_GRACE, STICKY_AGE, verify
@@ -82,7 +83,8 @@ def journalled(tmp_path: Path) -> Callable[[], list[Record]]:
 
 def choose(service: Service, *, scope: Scope = Scope.SITE, **fields: Any) -> Any:
     """The answer to a visitor."""
-    return service.choose(ChooseRequest(**{"experiment": "spring", "unit": "visitor"} | fields), scope=scope)
+    answer = service.choose(ChooseRequest(**{"experiment": "spring", "unit": "visitor"} | fields), scope=scope)
+    return msgspec.json.decode(answer, type=Choice)
 
 
 def reward(service: Service, *, scope: Scope = Scope.SITE, **fields: Any) -> None:

@@ -1,0 +1,143 @@
+"""A decision is told three times: in the journal, in its token and in the answer.
+
+What all decisions for one variant under one distribution share is encoded once, as a :class:`Form`; a decision fills in
+its own name, unit, time and context. Without context a form serves until the next policy version.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Raw, Struct
+
+from experiments.model import Experiment, Reason
+from experiments.secret import Secret
+from experiments.service.requests import ChooseRequest
+from experiments.service.tokens import complete, stub
+
+_encode = msgspec.json.Encoder().encode
+
+
+class PolicyName(Struct, frozen=True):
+    """Which policy made a decision."""
+
+    name: str
+    version: int
+
+
+class Choice(Struct, frozen=True, kw_only=True):
+    """The answer of ``POST /choose``; its first, fifth and sixth fields are None where nothing was decided."""
+
+    decision: str | None = None
+    experiment: str
+    variant: str
+    content: Raw
+    probability: float | None = None
+    policy: PolicyName | None = None
+    reason: Reason
+
+    def to_json(self) -> bytes:
+        """The answer as it is sent."""
+        return _encode(self)
+
+
+class _Shared(Struct, frozen=True, kw_only=True, tag="d", tag_field="t"):
+    """The fields of a :class:`~experiments.records.DecisionRecord` that decisions share, as they stand in its JSON."""
+
+    experiment: int
+    version: int
+    phase: int
+    variant: str
+    probability: float
+    distribution: Raw
+    policy: str
+    policy_version: int
+    reason: str
+
+
+class Form:
+    """All that is said alike of the decisions for one variant under one distribution.
+
+    Parameters
+    ----------
+    secret
+        The installation's secret, which signs tokens.
+    experiment
+        The experiment, as it is served.
+    variant
+        The key of the variant.
+    content
+        Its content, encoded.
+    probability
+        Its entry of the distribution.
+    distribution
+        The whole distribution, encoded.
+    policy
+        The policy version that the distribution is of.
+    reason
+        ``policy``, ``degraded`` or ``preview``.
+    """
+
+    __slots__ = ("_answer", "_record", "_secret", "_token")
+
+    def __init__(
+        self,
+        secret: Secret,
+        experiment: Experiment,
+        *,
+        variant: str,
+        content: Raw,
+        probability: float,
+        distribution: Raw,
+        policy: PolicyName,
+        reason: Reason,
+    ) -> None:
+        self._secret = secret
+        self._token = stub(
+            secret,
+            experiment=experiment.id,
+            variant=variant,
+            probability=probability,
+            policy_version=policy.version,
+        )
+        shared = _Shared(
+            experiment=experiment.id,
+            version=experiment.version,
+            phase=experiment.phase,
+            variant=variant,
+            probability=probability,
+            distribution=distribution,
+            policy=policy.name,
+            policy_version=policy.version,
+            reason=reason,
+        )
+        self._record = _encode(shared).removesuffix(b"}")
+        answer = Choice(
+            experiment=experiment.key,
+            variant=variant,
+            content=content,
+            probability=probability,
+            policy=policy,
+            reason=reason,
+        )
+        self._answer = answer.to_json().removeprefix(b'{"decision":null')
+
+    def record(self, request: ChooseRequest, *, decision: str, unit: str | None, time: int) -> bytes:
+        """The JSON of the decision's :class:`~experiments.records.DecisionRecord`."""
+        record = b'%b,"id":"%b","time":%d,"context":%b' % (
+            self._record,
+            decision.encode(),
+            time,
+            _encode(request.context),
+        )
+        if unit is not None:
+            record += b',"unit":"%b"' % unit.encode()
+        if request.request_id is not None:
+            record += b',"request_id":%b' % _encode(request.request_id)
+        return record + b"}"
+
+    def answer(self, *, decision: str, unit: str | None, time: int) -> bytes:
+        """The JSON of the decision's :class:`Choice`, with its signed token."""
+        return b'{"decision":"%b"%b' % (
+            complete(self._token, self._secret, decision=decision, unit=unit, time=time),
+            self._answer,
+        )
