@@ -52,6 +52,7 @@ $(VENV)/.runtime: .ci/requirements.txt pyproject.toml | $(VENV)/bin/python
 	@echo "Installing the locked versions of .ci/requirements.txt into $(VENV) (about a minute) ..."
 	@$(PIP) install --quiet --require-hashes --only-binary :all: --requirement .ci/requirements.txt
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m experiments.warm
 	@touch $@
 
 $(VENV)/.development: .ci/requirements-dev.txt $(VENV)/.runtime

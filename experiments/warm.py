@@ -1,0 +1,71 @@
+"""``python -m experiments.warm``: compile every kernel once, so that no server does it under its first visitors.
+
+Compiled code is kept beside the sources (about 10 s for all of it), where every process finds it. Installing runs this;
+where there is nowhere to write it changes nothing, and each process compiles what it needs.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bandit import policies, quadrature
+from bandit.features import Schema
+from bandit.offpolicy.terms import row_terms
+from bandit.policy import Policy
+from bandit.registry import names
+from bandit.types import Arms, Batch, Floats
+from experiments.service.draw import Draws
+
+ROWS, WIDTH = 4, 2
+ARMS = Arms(("a", "b", "c"))
+
+
+def warm() -> None:
+    """Take every path on which a kernel lies: drawing, choosing, learning, reporting and evaluating."""
+    even = np.full(len(ARMS), 1 / len(ARMS))
+    Draws(b"", 1).variant("anybody", slots=np.arange(len(ARMS)), p=even)
+    for name in names():
+        if not name.startswith("vw_"):  # Vowpal Wabbit comes compiled
+            _live(policies.create(name, arms=ARMS, schema=Schema.numeric(WIDTH), exploration=0.1))
+    _judge(np.tile(even, (ROWS, 1)))
+
+
+def _live(policy: Policy) -> None:
+    """Do with a policy what the server does, as it is made and as it is read back."""
+    batch = _batch(WIDTH)
+    for known in (policy, policies.from_bytes(policy.to_bytes())):
+        for allowed in (None, np.array([True, False, True])):
+            known.distribution(batch.contexts, allowed)
+            known.distribution_one(batch.contexts[0], allowed)
+        known.learn(batch)
+        known.to_bytes()
+
+
+def _judge(law: Floats) -> None:
+    ones = np.ones(len(ARMS))
+    quadrature.prob_best_beta(ones, ones)
+    quadrature.expected_loss_beta(ones, ones)
+    quadrature.prob_best_normal(ones, ones)
+    quadrature.expected_loss_normal(ones, ones)
+    quadrature.prob_best_student(ones, ones, 3 * ones)
+    batch = _batch(WIDTH)
+    rewards, propensities = batch.rewards, batch.propensities
+    for writeable in (True, False):  # a log's columns are read-only, for which kernels are compiled apart
+        rewards.flags.writeable = propensities.flags.writeable = writeable
+        for model in (None, law):
+            row_terms(law, batch.arms, rewards=rewards, propensities=propensities, model=model)
+
+
+def _batch(width: int) -> Batch:
+    return Batch(
+        contexts=np.zeros((ROWS, width)),
+        arms=np.arange(ROWS) % len(ARMS),
+        rewards=np.ones(ROWS),
+        distributions=np.full((ROWS, len(ARMS)), 1 / len(ARMS)),
+        times=np.arange(ROWS),
+        weights=np.ones(ROWS),
+    )
+
+
+if __name__ == "__main__":
+    warm()
