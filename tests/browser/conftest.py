@@ -1,17 +1,15 @@
-"""A real server and a real browser: LANDIT_CHROMIUM, else chromium or google-chrome on the path."""
+"""A real server, and a page of a real browser."""
 
 from __future__ import annotations
 
-import os
-import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Page
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from dashboard.app import create_app
@@ -24,17 +22,6 @@ class Quiet(WSGIRequestHandler):
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Say nothing."""
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """One browser for all tests."""
-    found = os.environ.get("LANDIT_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    assert found, "no browser: install chromium, or name one in LANDIT_CHROMIUM"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -72,12 +59,10 @@ def complaints() -> list[str]:
 
 
 @pytest.fixture
-def page(chromium: Browser, site: Flask, complaints: list[str]) -> Iterator[Page]:
+def page(open_page: Callable[[str], Page], site: Flask, complaints: list[str]) -> Iterator[Page]:
     """A page of a browser without a past."""
-    context: BrowserContext = chromium.new_context(base_url=site.config["URL"])
-    opened = context.new_page()
-    opened.set_default_timeout(10_000)
+    opened = open_page(site.config["URL"])
     opened.on("pageerror", lambda error: complaints.append(str(error)))
     opened.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     yield opened
-    context.close()
+    opened.context.close()

@@ -18,7 +18,7 @@ from experiments.keeper.place import store_url
 from experiments.secret import Secret
 from experiments.service.tokens import verify
 from experiments.store import Fate, LoggedDecision, Store
-from tests.chaos.server import until
+from tests.serving import until
 
 EXPERIMENT = "chaos"
 METRIC = "spent"

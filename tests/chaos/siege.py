@@ -17,7 +17,8 @@ from experiments.keeper.relearn import relearn
 from experiments.model import State
 from experiments.store import Store
 from tests.chaos.load import DEFINITION, EXPERIMENT, Client, Verdict, judge, settle
-from tests.chaos.server import Server, Victim, until
+from tests.chaos.server import Server, Victim
+from tests.serving import until
 
 
 @dataclass

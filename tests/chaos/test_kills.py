@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import resource
 from collections.abc import Iterator
-from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -11,8 +10,9 @@ from dashboard.server.serve import serve
 from dashboard.settings import Settings
 from experiments.errors import Conflict, StoreError, Unavailable
 from tests.chaos.load import Client, judge, settle
-from tests.chaos.server import Server, Victim, until
+from tests.chaos.server import Server, Victim
 from tests.chaos.siege import begin, siege
+from tests.serving import until
 
 NOBODY = "postgresql://landit@127.0.0.1:1/landit"
 """A database that is down: nobody listens on that port."""
@@ -43,7 +43,7 @@ def test_a_full_disk_is_said_and_survived(server: Server) -> None:
     limits = resource.prlimit(worker, resource.RLIMIT_FSIZE)
     resource.prlimit(worker, resource.RLIMIT_FSIZE, (0, limits[1]))
     assert all(client.ask() is None for _ in range(5))
-    assert _status(server, "/healthz") == 200
+    assert server.get("/healthz")[0] == 200
     resource.prlimit(worker, resource.RLIMIT_FSIZE, limits)
     until(lambda: client.ask() is not None, "decisions are made again")
     client.finish()
@@ -78,12 +78,3 @@ def test_nothing_published_and_no_database_is_refused(tmp_path: Path) -> None:
     """A first start needs the database, and says so."""
     with pytest.raises((Unavailable, StoreError)):
         serve(Settings.read({}, data=tmp_path, store=NOBODY))
-
-
-def _status(server: Server, path: str) -> int:
-    connection = HTTPConnection("127.0.0.1", server.port)
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().status
-    finally:
-        connection.close()

@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import os
 import queue
-import socket
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from http.client import HTTPConnection
 from itertools import count, islice
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
+from playwright.sync_api import Page
 
 from dashboard.demo.client import Client
 from dashboard.demo.scenarios import METRIC, Scenario, scenarios
-from experiments.access import Scope
+from experiments.access import Scope, UserRole
 from experiments.clock import system_clock
+from experiments.keeper.place import store_url
 from experiments.model import Experiment, State
 from experiments.secret import Secret
 from experiments.store import Store
 from experiments.store.schema import migrate
+from tests.serving import Server, until
 
 VISITORS = 10_000
 """To each of the two experiments."""
@@ -36,9 +33,16 @@ RATE = 1_100.0
 """Visitors a second in all: slow enough that both policies publish a dozen versions meanwhile."""
 THREADS = 4
 WINDOW_SECONDS = 2
-PATIENCE_SECONDS = 180.0
-"""A guard against hanging, not a measure: on a busy machine the keeper catches up late."""
 SITE_KEY, ADMIN_KEY = "site-key-of-the-test", "admin-key-of-the-test"
+
+Pages = dict[str, tuple[dict[str, dict[str, str]], str]]
+"""By experiment: its numbers by variant, and the whole text of its page."""
+EMAIL, TOKEN = "reader@example.com", "one-time-token-of-the-reader"
+READ = """rows => rows.map(row => {
+    const cells = [...row.querySelectorAll('[data-number]')];
+    const text = cell => cell.firstChild.textContent.trim();
+    return [row.dataset.variant, Object.fromEntries(cells.map(cell => [cell.dataset.number, text(cell)]))];
+})"""
 
 
 @dataclass(frozen=True)
@@ -55,8 +59,7 @@ class Visit:
 class Run:
     """A server that answered, and everything that it acknowledged, by experiment."""
 
-    url: str
-    data: Path
+    server: Server
     worlds: tuple[Scenario, ...]
     visits: dict[str, list[Visit]] = field(default_factory=dict)
     twice: int = 0
@@ -65,54 +68,32 @@ class Run:
     @property
     def store_url(self) -> str:
         """The store of the server's data directory."""
-        return f"sqlite:///{self.data / 'landit.db'}"
+        return store_url(self.server.data)
 
     def get(self, path: str) -> tuple[int, bytes]:
         """Read a page with the admin key."""
-        host, port = self.url.removeprefix("http://").split(":")
-        connection = HTTPConnection(host, int(port), timeout=30)
-        try:
-            connection.request("GET", path, headers={"Authorization": f"Bearer {ADMIN_KEY}"})
-            response = connection.getresponse()
-            return response.status, response.read()
-        finally:
-            connection.close()
+        return self.server.get(path, key=ADMIN_KEY)
 
 
 @pytest.fixture(scope="session")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     """Two running experiments, their visitors come and gone, and all their rows matured."""
-    data = tmp_path_factory.mktemp("endtoend")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    run = Run(url=f"http://127.0.0.1:{port}", data=data, worlds=_quick(scenarios()[1:]))
+    run = Run(Server(tmp_path_factory.mktemp("endtoend")), _quick(scenarios()[1:]))
     _prepare(run)
-    log = (data / "serve.log").open("wb")
-    command = [sys.executable, "-c", "from dashboard.cli import main; main()", "serve"]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("LANDIT_")}
-    server = subprocess.Popen(
-        [*command, "--data", str(data), "--port", str(port), "--workers", "1"],
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        env=environment,
-    )
     try:
-        _until(lambda: server.poll() is not None or _ready(run), what="the server is ready")
-        assert server.poll() is None, (data / "serve.log").read_text()
+        run.server.start("--workers", "1")
         _visit(run)
-        _until(lambda: _all_matured(run), what="every row has matured")
+        until(lambda: _all_matured(run), "every row has matured")
         yield run
+        run.server.stop()
     finally:
-        server.terminate()
-        server.wait(timeout=20)
-        log.close()
+        run.server.close()
 
 
 @pytest.fixture(scope="session")
 def secret(run: Run) -> Secret:
     """The server's own secret, to read tokens and recognise units."""
-    return Secret.load(run.data, None)
+    return Secret.load(run.server.data, None)
 
 
 @pytest.fixture(scope="session")
@@ -127,6 +108,32 @@ def store(run: Run) -> Iterator[Store]:
 def experiment(request: pytest.FixtureRequest, store: Store) -> Experiment:
     """Each of the two experiments in turn."""
     return store.experiment(request.param)
+
+
+@pytest.fixture(scope="session")
+def pages(run: Run, store: Store, open_page: Callable[[str], Page]) -> Pages:
+    """Both results pages as a browser shows them."""
+    store.add_user(EMAIL, role=UserRole.VIEWER)
+    store.create_login_link(EMAIL, sha256(TOKEN.encode()).digest(), system_clock() + 3_600_000_000)
+    page = open_page(run.server.url)
+    try:
+        return _read_pages(page, [scenario.key for scenario in run.worlds])
+    finally:
+        page.context.close()
+
+
+def _read_pages(page: Page, keys: list[str]) -> Pages:
+    """Sign in with the one-time link and read each results page."""
+    page.goto(f"/signin/{TOKEN}")
+    for name in ("password", "repeated"):
+        page.fill(f"[name={name}]", "a long enough password")
+    page.get_by_role("button", name="Set password").click()
+    page.get_by_role("link", name="Hero section").wait_for()
+    read: Pages = {}
+    for key in keys:
+        page.goto(f"/experiments/{key}")
+        read[key] = dict(page.locator("tr[data-variant]").evaluate_all(READ)), page.inner_text("body")
+    return read
 
 
 def _quick(chosen: Sequence[Scenario]) -> tuple[Scenario, ...]:
@@ -159,13 +166,6 @@ def _prepare(run: Run) -> None:
         store.close()
 
 
-def _ready(run: Run) -> bool:
-    try:
-        return run.get("/readyz")[0] == 200
-    except OSError:
-        return False
-
-
 def _visit(run: Run) -> None:
     """Let the visitors come: a steady stream over a few kept-alive connections, to each experiment in turn."""
     rng = np.random.default_rng(2026)
@@ -189,7 +189,7 @@ def _visit(run: Run) -> None:
 
 
 def _walk(run: Run, plan: queue.SimpleQueue[Any], begin: float, failures: list[BaseException]) -> None:
-    client = Client(run.url, SITE_KEY)
+    client = Client(run.server.url, SITE_KEY)
     try:
         while not failures:
             number, scenario, context, luck = plan.get_nowait()
@@ -218,12 +218,3 @@ def _all_matured(run: Run) -> bool:
         )
     finally:
         store.close()
-
-
-def _until(condition: Any, *, what: str) -> None:
-    """Wait for the condition; whoever runs out of patience says what for."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"waited {PATIENCE_SECONDS:g} s in vain until {what}")
-        time.sleep(0.2)

@@ -100,3 +100,18 @@ def test_contextual_bandit_beats_the_best_single_variant(run) -> None:
     world = next(scenario.world for scenario in run.worlds if scenario.key == "personal")
     earned = world.expected([(visit.answer["variant"], visit.context) for visit in run.visits["personal"]])
     assert earned > world.best_single()[1]
+
+
+def test_the_page_shows_the_report(run, experiment, pages) -> None:
+    """The numbers in the browser are those of ``report.json``, and the page says that its visitors were simulated."""
+    shown, text = pages[experiment.key]
+    report = json.loads(run.get(f"/experiments/{experiment.key}/report.json")[1])
+    assert shown.keys() == {variant["key"] for variant in report["variants"]}
+    for variant in report["variants"]:
+        cells = shown[variant["key"]]
+        for name in ("visitors", "conversions"):
+            assert int("".join(filter(str.isdigit, cells[name]))) == variant[name]
+        for name in ("rate", "share"):
+            assert float(cells[name].rstrip("%")) == pytest.approx(100 * variant[name], abs=0.051)
+    assert "not shown: traffic was moved by a bandit" in text
+    assert "simulated" in text.lower()

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,8 +13,7 @@ from dashboard.demo.scenarios import scenarios
 from experiments.clock import system_clock
 from experiments.report import build_report
 from experiments.store import Store
-
-PATIENCE_SECONDS = 60
+from tests.serving import PATIENCE, clean_environment, free_port, listens
 
 
 @dataclass(frozen=True)
@@ -29,17 +26,14 @@ class Demo:
 
     def listens(self) -> bool:
         """Whether anybody answers on its port."""
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+        return listens(self.port)
 
 
 @pytest.fixture
 def demo(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Demo]:
     """A demo with the options that the test asks for by its marker's parameter."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("LANDIT_", "PIP_"))}
+    port = free_port()
+    environment = {name: value for name, value in clean_environment().items() if not name.startswith("PIP_")}
     command = [sys.executable, "-c", "from dashboard.demo.command import demo; demo()"]
     process = subprocess.Popen(
         [*command, "--data", str(tmp_path), "--port", str(port), *request.param],
@@ -57,7 +51,7 @@ def demo(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Demo]:
 @pytest.mark.parametrize("demo", [["--visitors", "90", "--rate", "100"]], indirect=True)
 def test_a_bounded_demo_plays_and_ends(demo: Demo) -> None:
     """It prints address and sign-in, says that the real log is left out, serves every visitor, and ends by itself."""
-    said, _ = demo.process.communicate(timeout=PATIENCE_SECONDS)
+    said, _ = demo.process.communicate(timeout=PATIENCE)
     assert demo.process.returncode == 0, said
     assert f"http://127.0.0.1:{demo.port}/signin/" in said
     assert "Real log: left out, the rest goes on." in said
@@ -83,7 +77,7 @@ def test_ctrl_c_stops_everything(demo: Demo) -> None:
             break
     assert demo.listens()
     demo.process.send_signal(signal.SIGINT)
-    rest, _ = demo.process.communicate(timeout=PATIENCE_SECONDS)
+    rest, _ = demo.process.communicate(timeout=PATIENCE)
     assert demo.process.returncode == 0, rest
     assert "Traceback" not in rest
     assert not demo.listens()
