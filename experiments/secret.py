@@ -121,7 +121,7 @@ def _from_environment(text: str) -> bytes:
 def _from_file(path: Path) -> bytes:
     """Read the secret; the first of several processes that start together makes it, whole or not at all."""
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = path.with_name(f".secret-{secrets.token_hex(8)}")
         _write_private(draft, secrets.token_hex(_MASTER_BYTES))
         try:

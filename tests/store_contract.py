@@ -553,6 +553,16 @@ class AccessContract:
             with pytest.raises(NotFound):
                 store.redeem_link(token * 32, now)
 
+    def test_a_new_password_ends_open_links(self, store: Store) -> None:
+        """Whoever else holds a link cannot take the account over with it; other people's links stay."""
+        for name, token in (("ann", b"1"), ("ben", b"2")):
+            store.add_user(f"{name}@example.com", role=UserRole.ADMIN)
+            store.create_login_link(f"{name}@example.com", token * 32, expires=100)
+        store.set_password("ann@example.com", "hash")
+        with pytest.raises(NotFound):
+            store.redeem_link(b"1" * 32, 99)
+        assert store.redeem_link(b"2" * 32, 99).email == "ben@example.com"
+
     def test_keys(self, store: Store, clock: Any) -> None:
         """A key is known by its hash, with its origins, until it is revoked."""
         store.add_key("site", scope=Scope.SITE, sha256=b"k" * 32, origins=["https://example.com"])

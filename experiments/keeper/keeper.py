@@ -167,6 +167,6 @@ def _holder(data: Path) -> str:
     """
     path = data / "keeper-id"
     if not path.exists():
-        data.mkdir(parents=True, exist_ok=True)
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.write_text(secrets.token_hex(8))
     return path.read_text()

@@ -50,10 +50,12 @@ class Access(Room):
             return _user(connection, email)
 
     def set_password(self, email: str, argon_hash: str) -> None:
-        """Keep the argon2 hash of a new password, and end the user's sessions (``NotFound``)."""
+        """Keep the argon2 hash of a new password, and end the user's sessions and open links (``NotFound``)."""
         with self._database.writing() as connection:
             user = _user(connection, email)
             changes = {"password": argon_hash, "sessions": user.sessions + 1}
+            open_links = (LoginLinks.user_id == user.id, LoginLinks.used.is_(None))
+            connection.execute(update(LoginLinks).where(*open_links).values(used=self._clock()))
             connection.execute(update(Users).where(Users.id == user.id).values(changes))
 
     def end_sessions(self, email: str) -> None:

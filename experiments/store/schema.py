@@ -29,7 +29,7 @@ def migrate(url: str) -> None:
     database = Database(url)
     try:
         if database.file is not None:
-            database.file.parent.mkdir(parents=True, exist_ok=True)
+            database.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with database.writing() as connection:
             if not database.is_sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})

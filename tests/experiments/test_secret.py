@@ -20,6 +20,7 @@ def test_the_first_start_makes_a_private_file_that_the_next_start_reads(tmp_path
     first = Secret.load(tmp_path / "data", None)
     file = tmp_path / "data" / "secret"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
     assert Secret.load(tmp_path / "data", None).fingerprint == first.fingerprint
     assert [path.name for path in file.parent.iterdir()] == ["secret"]
 
