@@ -15,33 +15,28 @@ from pathlib import Path
 from experiments.errors import Invalid, StoreError
 
 MAC_BYTES = 16
-"""Bytes kept of an HMAC-SHA256: 128 bits."""
+"""Bytes of an authentication code: 128 bits."""
 
 _MASTER_BYTES = 32
 _ENVIRONMENT_LEAST = 32
-_SHA256_BLOCK = 64
 
 
 class TokenKey:
-    """HMAC-SHA256 under one key, cut to 128 bits (RFC 2104; the cut: its section 5).
+    """Keyed BLAKE2b of 128 bits (RFC 7693, section 2.9), the hash of every other key here.
 
-    The two padded keys are hashed once here, and copied per message: 0.9 µs against the 2.4 µs of ``hmac.digest``.
+    The key is hashed once, and the state copied per message: 0.4 µs, where HMAC-SHA256 takes 0.9 µs at best.
     """
 
-    __slots__ = ("_inner", "_outer")
+    __slots__ = ("_keyed",)
 
     def __init__(self, key: bytes) -> None:
-        padded = key.ljust(_SHA256_BLOCK, b"\0")
-        self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in padded))
-        self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in padded))
+        self._keyed = hashlib.blake2b(key=key, digest_size=MAC_BYTES)
 
     def mac(self, message: bytes) -> bytes:
         """The 16-byte authentication code of ``message``."""
-        inner = self._inner.copy()
-        inner.update(message)
-        outer = self._outer.copy()
-        outer.update(inner.digest())
-        return outer.digest()[:MAC_BYTES]
+        code = self._keyed.copy()
+        code.update(message)
+        return code.digest()
 
 
 class Secret:

@@ -50,7 +50,7 @@ def _plain() -> Definition:
 
 
 def _contextual() -> Definition:
-    context = [{"name": f"x{i}", "type": "number"} for i in range(COLUMNS)]
+    context = [{"name": f"x{i}", "type": "number", "always_known": True} for i in range(COLUMNS)]  # d = 20 columns
     return parse(_shared("contextual") | {"policy": {"name": "linear_thompson"}, "context": context})
 
 

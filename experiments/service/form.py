@@ -1,7 +1,7 @@
 """A decision is told three times: in the journal, in its token and in the answer.
 
-What all decisions for one variant under one distribution share is encoded once, as a :class:`Form`; a decision fills in
-its own name, unit, time and context. Without context a form serves until the next policy version.
+What all decisions for one variant under one policy version share is encoded once, as a :class:`Form`; a decision fills
+in its own name, unit, time, context and probabilities.
 """
 
 from __future__ import annotations
@@ -47,15 +47,23 @@ class _Shared(Struct, frozen=True, kw_only=True, tag="d", tag_field="t"):
     version: int
     phase: int
     variant: str
-    probability: float
-    distribution: Raw
     policy: str
     policy_version: int
     reason: str
 
 
+class _Said(Struct, frozen=True, kw_only=True):
+    """The fields of a :class:`Choice` that decisions share, as they stand in its JSON."""
+
+    experiment: str
+    variant: str
+    content: Raw
+    policy: PolicyName
+    reason: Reason
+
+
 class Form:
-    """All that is said alike of the decisions for one variant under one distribution.
+    """All that is said alike of the decisions for one variant under one policy version.
 
     Parameters
     ----------
@@ -67,12 +75,8 @@ class Form:
         The key of the variant.
     content
         Its content, encoded.
-    probability
-        Its entry of the distribution.
-    distribution
-        The whole distribution, encoded.
     policy
-        The policy version that the distribution is of.
+        The policy version that decides.
     reason
         ``policy``, ``degraded`` or ``preview``.
     """
@@ -80,53 +84,40 @@ class Form:
     __slots__ = ("_answer", "_record", "_secret", "_token")
 
     def __init__(
-        self,
-        secret: Secret,
-        experiment: Experiment,
-        *,
-        variant: str,
-        content: Raw,
-        probability: float,
-        distribution: Raw,
-        policy: PolicyName,
-        reason: Reason,
+        self, secret: Secret, experiment: Experiment, *, variant: str, content: Raw, policy: PolicyName, reason: Reason
     ) -> None:
         self._secret = secret
-        self._token = stub(
-            secret,
-            experiment=experiment.id,
-            variant=variant,
-            probability=probability,
-            policy_version=policy.version,
-        )
+        self._token = stub(secret, experiment=experiment.id, variant=variant, policy_version=policy.version)
         shared = _Shared(
             experiment=experiment.id,
             version=experiment.version,
             phase=experiment.phase,
             variant=variant,
-            probability=probability,
-            distribution=distribution,
             policy=policy.name,
             policy_version=policy.version,
             reason=reason,
         )
         self._record = _encode(shared).removesuffix(b"}")
-        answer = Choice(
-            experiment=experiment.key,
-            variant=variant,
-            content=content,
-            probability=probability,
-            policy=policy,
-            reason=reason,
-        )
-        self._answer = answer.to_json().removeprefix(b'{"decision":null')
+        said = _Said(experiment=experiment.key, variant=variant, content=content, policy=policy, reason=reason)
+        self._answer = _encode(said).removeprefix(b"{")
 
-    def record(self, request: ChooseRequest, *, decision: str, unit: str | None, time: int) -> bytes:
-        """The JSON of the decision's :class:`~experiments.records.DecisionRecord`."""
-        record = b'%b,"id":"%b","time":%d,"context":%b' % (
+    def record(
+        self,
+        request: ChooseRequest,
+        *,
+        decision: str,
+        unit: str | None,
+        time: int,
+        probability: float,
+        distribution: bytes,
+    ) -> bytes:
+        """The JSON of the decision's :class:`~experiments.records.DecisionRecord`; ``distribution`` is encoded."""
+        record = b'%b,"id":"%b","time":%d,"probability":%b,"distribution":%b,"context":%b' % (
             self._record,
             decision.encode(),
             time,
+            _encode(probability),
+            distribution,
             _encode(request.context),
         )
         if unit is not None:
@@ -135,9 +126,7 @@ class Form:
             record += b',"request_id":%b' % _encode(request.request_id)
         return record + b"}"
 
-    def answer(self, *, decision: str, unit: str | None, time: int) -> bytes:
+    def answer(self, *, decision: str, unit: str | None, time: int, probability: float) -> bytes:
         """The JSON of the decision's :class:`Choice`, with its signed token."""
-        return b'{"decision":"%b"%b' % (
-            complete(self._token, self._secret, decision=decision, unit=unit, time=time),
-            self._answer,
-        )
+        token = complete(self._token, self._secret, decision=decision, unit=unit, probability=probability, time=time)
+        return b'{"decision":"%b","probability":%b,%b' % (token, _encode(probability), self._answer)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 import msgspec
@@ -36,11 +38,10 @@ class Odds:
     """A distribution over the variants, and who says so; ``json`` is the same vector as it is logged."""
 
     p: Floats
-    json: Raw
-    policy: PolicyName
-    reason: Reason
-    forms: dict[int, Form] = field(default_factory=dict)
-    """What decisions for each variant share, once one was drawn."""
+    json: bytes
+    forms: Sequence[Form]
+    """What decisions for each variant share."""
+    degraded: bool = False
 
 
 class Served:
@@ -96,22 +97,6 @@ class Served:
         """The answer where nothing is decided: the control's content, or the shipped winner's."""
         return self._unserved[reason]
 
-    def form(self, odds: Odds, index: int) -> Form:
-        """What the decisions for the variant at ``index`` under ``odds`` share."""
-        form = odds.forms.get(index)
-        if form is None:
-            form = odds.forms[index] = Form(
-                self._secret,
-                self.experiment,
-                variant=self.experiment.variant_keys[index],
-                content=self.contents[index],
-                probability=odds.p.item(index),
-                distribution=odds.json,
-                policy=odds.policy,
-                reason=odds.reason,
-            )
-        return form
-
     def allows(self, variant: str, subset: Subset) -> bool:
         """Whether ``variant`` may be answered to a request that allows ``subset``."""
         position = self.index.get(variant)
@@ -144,7 +129,25 @@ class Served:
         """
         p = np.zeros(len(self.slots))
         p[self._position(variant, "preview")] = 1.0
-        return Odds(p, Raw(_encode(p.tolist())), self._policy_name, Reason.PREVIEW)
+        return Odds(p, _encode(p.tolist()), self._preview_forms)
+
+    @cached_property
+    def _policy_forms(self) -> list[Form]:
+        return self._forms(self._policy_name, Reason.POLICY)
+
+    @cached_property
+    def _preview_forms(self) -> list[Form]:
+        return self._forms(self._policy_name, Reason.PREVIEW)
+
+    @cached_property
+    def _degraded_forms(self) -> list[Form]:
+        return self._forms(PolicyName("fixed", 0), Reason.DEGRADED)
+
+    def _forms(self, policy: PolicyName, reason: Reason) -> list[Form]:
+        return [
+            Form(self._secret, self.experiment, variant=variant, content=content, policy=policy, reason=reason)
+            for variant, content in zip(self.experiment.variant_keys, self.contents, strict=True)
+        ]
 
     def _nothing_decided(self, reason: Reason) -> Choice:
         experiment = self.experiment
@@ -176,10 +179,11 @@ class Served:
         return self._checked(self.policy.distribution(None, allowed)[0], allowed)
 
     def _contextual(self, policy: Policy, context: Context, subset: Subset) -> Odds:
-        allowed = self._allowed(subset)
-        mask = None if subset is None and self._all_enabled else allowed  # None is the policy's shorter way
+        everything = subset is None and self._all_enabled
+        allowed = self._enabled if everything else self._allowed(subset)
         try:
-            p = policy.distribution_one(policy.schema.encode_one(context), mask)
+            # None is the policy's shorter way where all variants are allowed.
+            p = policy.distribution_one(policy.schema.encode_one(context), None if everything else allowed)
         except (ValueError, ArithmeticError, RuntimeError):
             _log.exception("%s: the policy failed on a context", self.experiment.key)
             return self._by_weight(allowed)
@@ -191,12 +195,12 @@ class Served:
         if not abs(sum(values) - 1.0) < _TOLERANCE or min(values) < 0:
             _log.error("%s: the policy's answer is no distribution: %s", self.experiment.key, values)
             return self._by_weight(allowed)
-        return Odds(p, Raw(_encode(values)), self._policy_name, Reason.POLICY)
+        return Odds(p, _encode(values), self._policy_forms)
 
     def _by_weight(self, allowed: Bools) -> Odds:
         weights = np.where(allowed, self.experiment.arms.weights, 0.0)
         p = weights / weights.sum()
-        return Odds(p, Raw(_encode(p.tolist())), PolicyName("fixed", 0), Reason.DEGRADED)
+        return Odds(p, _encode(p.tolist()), self._degraded_forms, degraded=True)
 
 
 def _closed(experiment: Experiment) -> Reason | None:

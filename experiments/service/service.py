@@ -186,16 +186,15 @@ class Service:
             if answer is not None:
                 return answer
         odds = served.odds(request.context, subset)
-        if odds.reason is Reason.DEGRADED:
+        if odds.degraded:
             self.degraded += 1
         index = served.draws.variant(draw_key, slots=served.slots, p=odds.p)
-        return self._record(served, request, odds=odds, index=index, decision=decision, unit=unit)
+        return self._record(request, odds=odds, index=index, decision=decision, unit=unit)
 
     def _preview(self, served: Served, request: ChooseRequest, *, now: Micros, scope: Scope) -> bytes:
         if not scope.covers(Scope.SERVER) or request.preview is None:
             raise Forbidden("preview: a site key may not preview", hint="Use a server key.")
         return self._record(
-            served,
             request,
             odds=served.forced(request.preview),
             index=served.index[request.preview],
@@ -224,15 +223,17 @@ class Service:
             reason=Reason.STICKY,
         ).to_json()
 
-    def _record(
-        self, served: Served, request: ChooseRequest, *, odds: Odds, index: int, decision: str, unit: str | None
-    ) -> bytes:
+    def _record(self, request: ChooseRequest, *, odds: Odds, index: int, decision: str, unit: str | None) -> bytes:
         """Journal the decision, whole, and answer it."""
-        form = served.form(odds, index)
+        form, probability = odds.forms[index], odds.p.item(index)
         with self._journal.lock:
             time = self._journal.time()
-            self._journal.append(form.record(request, decision=decision, unit=unit, time=time))
-        return form.answer(decision=decision, unit=unit, time=time)
+            self._journal.append(
+                form.record(
+                    request, decision=decision, unit=unit, time=time, probability=probability, distribution=odds.json
+                )
+            )
+        return form.answer(decision=decision, unit=unit, time=time, probability=probability)
 
     # -- reward -------------------------------------------------------------------------------------------------
 

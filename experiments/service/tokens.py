@@ -1,6 +1,6 @@
 """Decision tokens: what the site gets for a decision, and shows again to reward it or to stay with it.
 
-A token is ``base64url(fields + HMAC-SHA256 cut to 128 bits)``. It carries the decision's propensity and policy version,
+A token is ``base64url(fields + keyed BLAKE2b of 128 bits)``. It carries the decision's propensity and policy version,
 so a reward can be joined, and a sticky visitor answered, without looking anything up.
 """
 
@@ -23,11 +23,11 @@ LONGEST = 256
 """Characters of the longest text that is looked at; a real token has at most 192."""
 
 _FORMAT = 1
-_HEAD = Struct(">BBIIdB")
-"""Format, key id, experiment, policy version, probability, length of the variant's key; the key follows, padded."""
-_TAIL = Struct(">16s16sQ")
-"""Decision, unit, time; the authentication code follows."""
-_NO_UNIT = "00" * 16
+_HEAD = Struct(">BBIIB")
+"""Format, key id, experiment, policy version, length of the variant's key; the key follows, padded."""
+_TAIL = Struct(">16s16sdQ")
+"""Decision, unit, probability, time; the authentication code follows."""
+_NO_UNIT = bytes(16)
 _TO_URL = bytes.maketrans(b"+/", b"-_")
 _FROM_URL = bytes.maketrans(b"-_+/", b"+/!!")
 
@@ -54,26 +54,24 @@ class Token(NamedTuple):
 
 def sign(token: Token, secret: Secret) -> str:
     """The token as text, signed with the secret's newest token key."""
-    start = stub(
-        secret,
-        experiment=token.experiment,
-        variant=token.variant,
-        probability=token.probability,
-        policy_version=token.policy_version,
+    start = stub(secret, experiment=token.experiment, variant=token.variant, policy_version=token.policy_version)
+    text = complete(
+        start, secret, decision=token.decision, unit=token.unit, probability=token.probability, time=token.time
     )
-    return complete(start, secret, decision=token.decision, unit=token.unit, time=token.time).decode()
+    return text.decode()
 
 
-def stub(secret: Secret, *, experiment: int, variant: str, probability: float, policy_version: int) -> bytes:
-    """The start of a token, which all decisions for one variant under one distribution share."""
+def stub(secret: Secret, *, experiment: int, variant: str, policy_version: int) -> bytes:
+    """The start of a token, which all decisions for one variant under one policy version share."""
     key = variant.encode()
-    head = _HEAD.pack(_FORMAT, secret.token_key, experiment, policy_version, probability, len(key)) + key
+    head = _HEAD.pack(_FORMAT, secret.token_key, experiment, policy_version, len(key)) + key
     return head + bytes(-(len(head) + _TAIL.size + MAC_BYTES) % 3)  # whole groups of base64 need no padding
 
 
-def complete(start: bytes, secret: Secret, *, decision: str, unit: str | None, time: int) -> bytes:
+def complete(start: bytes, secret: Secret, *, decision: str, unit: str | None, probability: float, time: int) -> bytes:
     """The whole token of one decision that begins with ``start``, in ASCII."""
-    body = start + bytes.fromhex(decision + (unit or _NO_UNIT)) + time.to_bytes(8, "big")
+    who = _NO_UNIT if unit is None else bytes.fromhex(unit)
+    body = start + _TAIL.pack(bytes.fromhex(decision), who, probability, time)
     return _encode(body + secret.sign(body))
 
 
@@ -92,12 +90,12 @@ def verify(text: str, secret: Secret) -> Token:
     key = secret.token_keys.get(body[1])
     if key is None or not compare_digest(key.mac(body), mac):
         _refuse()
-    _, _, experiment, policy_version, probability, length = _HEAD.unpack_from(body)
-    decision, unit, time = _TAIL.unpack_from(body, len(body) - _TAIL.size)
+    _, _, experiment, policy_version, length = _HEAD.unpack_from(body)
+    decision, unit, probability, time = _TAIL.unpack_from(body, len(body) - _TAIL.size)
     return Token(
         experiment=experiment,
         decision=decision.hex(),
-        unit=None if unit.hex() == _NO_UNIT else unit.hex(),
+        unit=None if unit == _NO_UNIT else unit.hex(),
         variant=body[_HEAD.size : _HEAD.size + length].decode(),
         probability=probability,
         policy_version=policy_version,
