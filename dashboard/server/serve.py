@@ -80,7 +80,7 @@ def _supervise(settings: Settings, lock: FileLock, on_ready: Callable[[], None] 
         stop_seconds=CHILD_STOP_SECONDS,
         after_fork=lock.release,
     )
-    before = {}
+    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         with supervisor:
             if has_catalog(settings.published):
@@ -89,7 +89,6 @@ def _supervise(settings: Settings, lock: FileLock, on_ready: Callable[[], None] 
             from dashboard.server.doorstep import prepare  # only now: with it come the store and its driver
 
             _announce(settings, prepare(settings))
-            before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
             supervisor.run(stop, between=_Herald(settings, on_ready).look)
     finally:
         for number, handler in before.items():
