@@ -19,6 +19,7 @@ MAC_BYTES = 16
 
 _MASTER_BYTES = 32
 _ENVIRONMENT_LEAST = 32
+_BOUND = "secret.fingerprint"
 
 
 class TokenKey:
@@ -77,6 +78,28 @@ class Secret:
                 f"the secret {data / 'secret'} cannot be used: {error.strerror}",
                 hint="Make the data directory writable for this user, or set LANDIT_SECRET.",
             ) from error
+
+    def require(self, data: Path) -> None:
+        """Refuse a data folder that was served under another secret: units in it have other names.
+
+        Raises
+        ------
+        StoreError
+            The folder is bound to another secret.
+        """
+        bound = data / _BOUND
+        kept = bound.read_text().strip() if bound.exists() else ""
+        if kept not in ("", self.fingerprint):
+            raise StoreError(
+                f"the data folder {data} belongs to the secret {kept[:12]}, not to {self.fingerprint[:12]}",
+                hint="Set the LANDIT_SECRET that it was first served with, or give another --data.",
+            )
+
+    def bind(self, data: Path) -> None:
+        """Remember in the data folder that it is served under this secret."""
+        bound = data / _BOUND
+        if not bound.exists():
+            _write_private(bound, self.fingerprint)
 
     def derive(self, purpose: str) -> bytes:
         """A 32-byte key of its own for ``purpose``."""

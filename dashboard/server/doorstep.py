@@ -33,6 +33,7 @@ def prepare(settings: Settings) -> str | None:
         return None
     try:
         store.claim_secret(secret.fingerprint)
+        secret.bind(settings.data)
         return first_link(store, settings)
     finally:
         store.close()

@@ -55,7 +55,8 @@ def serve(settings: Settings, on_ready: Callable[[], None] | None = None) -> Non
             f"the data folder {settings.data} is being served already.", hint="Stop that server, or give --data."
         )
     try:
-        Secret.load(settings.data, settings.secret)  # refused or made here, once, before every child reads it
+        # Refused or made here, once, before every child reads it.
+        Secret.load(settings.data, settings.secret).require(settings.data)
         _require_port(settings)
         _supervise(settings, lock, on_ready)
     finally:

@@ -70,3 +70,15 @@ def test_a_pseudonym_is_keyed_and_stable() -> None:
 def test_the_authentication_code_is_keyed_blake2b_of_128_bits(message: bytes) -> None:
     """It agrees with the standard library."""
     assert TokenKey(b"k" * 32).mac(message) == hashlib.blake2b(message, key=b"k" * 32, digest_size=16).digest()
+
+
+def test_a_folder_is_served_under_one_secret(tmp_path: Path) -> None:
+    """What another secret journalled there would name the same visitors otherwise."""
+    ours, other = Secret(b"o" * 32), Secret(b"x" * 32)
+    other.require(tmp_path)  # not bound yet
+    ours.bind(tmp_path)
+    ours.bind(tmp_path)
+    ours.require(tmp_path)
+    with pytest.raises(StoreError, match="belongs to the secret"):
+        other.require(tmp_path)
+    assert (tmp_path / "secret.fingerprint").stat().st_mode & 0o777 == 0o600
