@@ -1,4 +1,4 @@
-"""Disjoint ridge regression, compiled: sums of rows, factors of sums, scores of contexts.
+"""Disjoint ridge regression, compiled: sums of rows, and factors of sums.
 
 Every arm has its own regression of the reward on z = (1, x): precision A = λI + Σ w z z', estimate θ = A⁻¹ Σ w r z.
 With A⁻¹ = F F', F triangular, the score of a context has mean z'θ and variance proportional to |F'z|².
@@ -95,29 +95,3 @@ def _solve(factor: Floats, cross: Floats, projected: Floats, theta: Floats) -> N
         theta[i] = 0.0
         for m in range(i, len(theta)):
             theta[i] += factor[i, m] * projected[m]
-
-
-@kernel
-def score(context: Floats, factor: Floats, theta: Floats, allowed: Bools, mean: Floats, sd: Floats) -> int:
-    """Write mean z'θ and |F'z| of the allowed arms, one after another, and return how many they are."""
-    size = len(context) + 1
-    found = 0
-    projected = np.empty(size)
-    for k in range(len(theta)):
-        if not allowed[k]:
-            continue
-        total = theta[k, 0]
-        projected[:] = factor[k, 0]
-        for j in range(1, size):
-            x = context[j - 1]
-            if x != 0.0:  # one-hot contexts are mostly zeros
-                total += theta[k, j] * x
-                for i in range(j, size):
-                    projected[i] += factor[k, j, i] * x
-        square = 0.0
-        for i in range(size):
-            square += projected[i] * projected[i]
-        mean[found] = total
-        sd[found] = math.sqrt(square)
-        found += 1
-    return found
