@@ -49,6 +49,7 @@ _PREFLIGHT: Headers = [
     ("Access-Control-Max-Age", "86400"),
     ("Vary", "Origin"),
 ]
+_BEARER = ("Bearer ", "bearer ")
 _ACCEPTED = b'{"status":"accepted"}'
 _encode = msgspec.json.Encoder().encode
 _log = logging.getLogger(__name__)
@@ -90,24 +91,18 @@ class HotPath:
         """Answer one request."""
         path = environ["PATH_INFO"]
         post = self._posts.get(path)
-        if post is not None:
-            return self._post(environ, start_response, path, *post)
-        get = self._gets.get(path)
-        if get is not None:
-            return get(start_response)
-        return self._pages(environ, start_response)
-
-    def _post(
-        self, environ: WSGIEnvironment, start_response: StartResponse, path: str, walk: _Walk, status: int
-    ) -> Iterable[bytes]:
+        if post is None:
+            get = self._gets.get(path)
+            return self._pages(environ, start_response) if get is None else get(start_response)
+        walk, status = post
         headers = _JSON
-        if environ["REQUEST_METHOD"] == "OPTIONS":
-            start_response("204 No Content", self._cross_origin(environ) + _PREFLIGHT)
-            return []
         try:
             if environ["REQUEST_METHOD"] != "POST":
-                raise _WrongMethodError(f"{path} takes POST, not {environ['REQUEST_METHOD']}")
-            answer = walk(_body(environ), self._authorized(environ).scope)
+                return self._preflight(environ, start_response)
+            body: bytes = environ["wsgi.input"].read(BODY_BYTES + 1)
+            if len(body) > BODY_BYTES:  # no more of it than that is read
+                raise TooLarge(f"the body is larger than {BODY_BYTES} bytes", hint="Send less.")
+            answer = walk(body, self._authorized(environ).scope)
         except LanditError as error:
             status, headers, answer = _refusal(error)
         except Exception:
@@ -119,6 +114,13 @@ class HotPath:
         start_response(_STATUS[status], headers)
         return [answer]
 
+    def _preflight(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        method = environ["REQUEST_METHOD"]
+        if method != "OPTIONS":
+            raise _WrongMethodError(f"{environ['PATH_INFO']} takes POST, not {method}")
+        start_response("204 No Content", self._cross_origin(environ) + _PREFLIGHT)
+        return []
+
     def _choose(self, body: bytes, scope: Scope) -> bytes:
         return self._service.choose(decode_choose(body), scope=scope)
 
@@ -129,6 +131,9 @@ class HotPath:
     # -- who is asking ------------------------------------------------------------------------------------------
 
     def _authorized(self, environ: WSGIEnvironment) -> APIKey:
+        bearer = environ.get("HTTP_AUTHORIZATION", "")
+        if bearer[:7] in _BEARER and "HTTP_ORIGIN" not in environ:
+            return self._service.key(bearer)
         text, public = _key_text(environ)
         key = self._service.key(text)
         if public and key.scope is not Scope.SITE:
@@ -169,8 +174,8 @@ class HotPath:
 def _key_text(environ: WSGIEnvironment) -> tuple[str, bool]:
     """The key as sent, and whether it stood in the address, where only a publishable one may stand."""
     bearer = environ.get("HTTP_AUTHORIZATION", "")
-    if bearer[:7] in ("Bearer ", "bearer "):
-        return bearer[7:], False
+    if bearer[:7] in _BEARER:
+        return bearer, False
     key = environ.get("HTTP_X_API_KEY")
     if key is not None:
         return key, False
@@ -178,14 +183,6 @@ def _key_text(environ: WSGIEnvironment) -> tuple[str, bool]:
     if not keys:
         raise Unauthorized("there is no API key", hint="Send `Authorization: Bearer KEY`.")
     return keys[0], True
-
-
-def _body(environ: WSGIEnvironment) -> bytes:
-    """The body, unless it is larger than 64 KiB: then no more of it than that is read."""
-    body: bytes = environ["wsgi.input"].read(BODY_BYTES + 1)
-    if len(body) > BODY_BYTES:
-        raise TooLarge(f"the body is larger than {BODY_BYTES} bytes", hint="Send less.")
-    return body
 
 
 def _refusal(error: LanditError) -> tuple[int, Headers, bytes]:

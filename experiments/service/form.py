@@ -101,7 +101,7 @@ class Form:
         said = _Said(experiment=experiment.key, variant=variant, content=content, policy=policy, reason=reason)
         self._answer = _encode(said).removeprefix(b"{")
 
-    def record(
+    def tell(
         self,
         request: ChooseRequest,
         *,
@@ -110,13 +110,17 @@ class Form:
         time: int,
         probability: float,
         distribution: bytes,
-    ) -> bytes:
-        """The JSON of the decision's :class:`~experiments.records.DecisionRecord`; ``distribution`` is encoded."""
+    ) -> tuple[bytes, bytes]:
+        """The decision as its :class:`~experiments.records.DecisionRecord` and as its :class:`Choice`, both in JSON.
+
+        ``distribution`` is encoded already.
+        """
+        number = _encode(probability)
         record = b'%b,"id":"%b","time":%d,"probability":%b,"distribution":%b,"context":%b' % (
             self._record,
             decision.encode(),
             time,
-            _encode(probability),
+            number,
             distribution,
             _encode(request.context),
         )
@@ -124,9 +128,5 @@ class Form:
             record += b',"unit":"%b"' % unit.encode()
         if request.request_id is not None:
             record += b',"request_id":%b' % _encode(request.request_id)
-        return record + b"}"
-
-    def answer(self, *, decision: str, unit: str | None, time: int, probability: float) -> bytes:
-        """The JSON of the decision's :class:`Choice`, with its signed token."""
         token = complete(self._token, self._secret, decision=decision, unit=unit, probability=probability, time=time)
-        return b'{"decision":"%b","probability":%b,%b' % (token, _encode(probability), self._answer)
+        return record + b"}", b'{"decision":"%b","probability":%b,%b' % (token, number, self._answer)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 import numpy as np
@@ -33,8 +33,7 @@ Subset: TypeAlias = tuple[str, ...] | None
 """The variants that a request allows; None for all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Odds:
+class Odds(NamedTuple):
     """A distribution over the variants, and who says so; ``json`` is the same vector as it is logged."""
 
     p: Floats
@@ -71,27 +70,28 @@ class Served:
         self.draws = Draws(secret.draw_salt, experiment.id)
         self._secret = secret
         self.slots = np.array(experiment.slots, dtype=np.int64)
-        self.in_audience = compile_condition(definition.audience)
+        self.in_audience = None if definition.audience is None else compile_condition(definition.audience)
         self.index = {key: i for i, key in enumerate(experiment.variant_keys)}
         self.contents = tuple(Raw(_encode(variant.content)) for variant in definition.variants)
         self._enabled = np.array([variant.enabled for variant in definition.variants])
         self._all_enabled = bool(self._enabled.all())
         self._policy_name = PolicyName(definition.policy.name, version)
         self._closed = _closed(experiment)
-        self._starts = None if definition.starts_at is None else parse_time(definition.starts_at)
-        self._ends = None if definition.ends_at is None else parse_time(definition.ends_at)
+        starts = None if definition.starts_at is None else parse_time(definition.starts_at)
+        ends = None if definition.ends_at is None else parse_time(definition.ends_at)
+        self.opens: float = -math.inf if starts is None else starts
+        """The first µs in which decisions are made, and the one in which no more are."""
+        self.closes: float = math.inf if ends is None else ends
+        if self._closed is not None:
+            self.closes = -math.inf
         self._kept: dict[Subset, Odds] = {}
         self._unserved = {reason: self._nothing_decided(reason).to_json() for reason in Reason}
 
-    def closed(self, now: Micros) -> Reason | None:
-        """Why no decision is made at ``now``, or None while the experiment runs."""
+    def closed(self, now: Micros) -> Reason:
+        """Why no decision is made at ``now``, outside of ``opens`` to ``closes``."""
         if self._closed is not None:
             return self._closed
-        if self._starts is not None and now < self._starts:
-            return Reason.NOT_STARTED
-        if self._ends is not None and now >= self._ends:
-            return Reason.STOPPED
-        return None
+        return Reason.NOT_STARTED if now < self.opens else Reason.STOPPED
 
     def unserved(self, reason: Reason) -> bytes:
         """The answer where nothing is decided: the control's content, or the shipped winner's."""

@@ -92,7 +92,7 @@ class Service:
         )
 
     def key(self, text: str) -> APIKey:
-        """The API key that ``text`` is.
+        """The API key that ``text`` is, as it was sent: with or without ``Bearer`` before it.
 
         Raises
         ------
@@ -104,7 +104,8 @@ class Service:
         memory = self._published()
         key = memory.known.get(text)
         if key is None:
-            key = memory.keys.get(sha256(text.encode()).hexdigest())
+            bare = text[7:] if text[:7].lower() == "bearer " else text
+            key = memory.keys.get(sha256(bare.encode()).hexdigest())
             if key is None:
                 raise Unauthorized("the API key is unknown or revoked", hint="Make one with: landit key add NAME")
             memory.known[text] = key
@@ -127,13 +128,10 @@ class Service:
         served = self._published().served.get(request.experiment)
         if served is None:
             raise NotFound(f"experiment: there is no experiment {request.experiment!r}")
-        now = self._clock()
-        if request.preview is not None:
-            return self._preview(served, request, now=now, scope=scope)
-        closed = served.closed(now)
-        if closed is not None:
-            return served.unserved(closed)
-        return self._decide(served, request, now)
+        if request.preview is not None and not scope.covers(Scope.SERVER):
+            raise Forbidden("preview: a site key may not preview", hint="Use a server key.")
+        with self._journal.lock:
+            return self._decide(served, request, self._journal.time())
 
     def reward(self, request: RewardRequest, *, scope: Scope) -> None:
         """Journal a reward for a decision (by its token) or for a unit (with a secret key).
@@ -172,11 +170,17 @@ class Service:
     # -- choose -------------------------------------------------------------------------------------------------
 
     def _decide(self, served: Served, request: ChooseRequest, now: Micros) -> bytes:
-        _check_unit(served, request)
-        if not served.in_audience(request.context):
-            return served.unserved(Reason.NOT_IN_AUDIENCE)
+        """Decide at ``now``, the time of the journal; the caller holds its lock."""
         decision = self._ids.next(now)
         unit = None if request.unit is None else self._secret.pseudonym(request.unit)
+        if request.preview is not None:
+            odds, index = served.forced(request.preview), served.index[request.preview]
+            return self._record(request, odds=odds, index=index, decision=decision, unit=unit, time=now)
+        if not served.opens <= now < served.closes:
+            return served.unserved(served.closed(now))
+        _check_unit(served, request)
+        if served.in_audience is not None and not served.in_audience(request.context):
+            return served.unserved(Reason.NOT_IN_AUDIENCE)
         draw_key = unit if served.by_visitor and unit is not None else request.request_id or decision
         if served.traffic < 1 and not served.draws.in_traffic(draw_key, share=served.traffic):
             return served.unserved(Reason.NOT_IN_TRAFFIC)
@@ -189,18 +193,7 @@ class Service:
         if odds.degraded:
             self.degraded += 1
         index = served.draws.variant(draw_key, slots=served.slots, p=odds.p)
-        return self._record(request, odds=odds, index=index, decision=decision, unit=unit)
-
-    def _preview(self, served: Served, request: ChooseRequest, *, now: Micros, scope: Scope) -> bytes:
-        if not scope.covers(Scope.SERVER) or request.preview is None:
-            raise Forbidden("preview: a site key may not preview", hint="Use a server key.")
-        return self._record(
-            request,
-            odds=served.forced(request.preview),
-            index=served.index[request.preview],
-            decision=self._ids.next(now),
-            unit=None if request.unit is None else self._secret.pseudonym(request.unit),
-        )
+        return self._record(request, odds=odds, index=index, decision=decision, unit=unit, time=now)
 
     def _stay(self, served: Served, previous: str, subset: tuple[str, ...] | None, now: Micros) -> bytes | None:
         """The earlier decision that ``previous`` is the token of; None where it does not hold here any more."""
@@ -211,8 +204,7 @@ class Service:
         ours = token.experiment == served.experiment.id and token.sticks(now)
         if not ours or not served.allows(token.variant, subset):
             return None
-        with self._journal.lock:
-            self._journal.write(RepeatRecord(decision=token.decision, time=self._journal.time()))
+        self._journal.write(RepeatRecord(decision=token.decision, time=now))
         return Choice(
             decision=previous,
             experiment=served.experiment.key,
@@ -223,17 +215,15 @@ class Service:
             reason=Reason.STICKY,
         ).to_json()
 
-    def _record(self, request: ChooseRequest, *, odds: Odds, index: int, decision: str, unit: str | None) -> bytes:
+    def _record(
+        self, request: ChooseRequest, *, odds: Odds, index: int, decision: str, unit: str | None, time: Micros
+    ) -> bytes:
         """Journal the decision, whole, and answer it."""
-        form, probability = odds.forms[index], odds.p.item(index)
-        with self._journal.lock:
-            time = self._journal.time()
-            self._journal.append(
-                form.record(
-                    request, decision=decision, unit=unit, time=time, probability=probability, distribution=odds.json
-                )
-            )
-        return form.answer(decision=decision, unit=unit, time=time, probability=probability)
+        record, answer = odds.forms[index].tell(
+            request, decision=decision, unit=unit, time=time, probability=odds.p.item(index), distribution=odds.json
+        )
+        self._journal.append(record)
+        return answer
 
     # -- reward -------------------------------------------------------------------------------------------------
 

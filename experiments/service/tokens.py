@@ -72,7 +72,7 @@ def complete(start: bytes, secret: Secret, *, decision: str, unit: str | None, p
     """The whole token of one decision that begins with ``start``, in ASCII."""
     who = _NO_UNIT if unit is None else bytes.fromhex(unit)
     body = start + _TAIL.pack(bytes.fromhex(decision), who, probability, time)
-    return _encode(body + secret.sign(body))
+    return b2a_base64(body + secret.sign(body), newline=False).translate(_TO_URL)
 
 
 def verify(text: str, secret: Secret) -> Token:
@@ -103,10 +103,6 @@ def verify(text: str, secret: Secret) -> Token:
     )
 
 
-def _encode(raw: bytes) -> bytes:
-    return b2a_base64(raw, newline=False).translate(_TO_URL)
-
-
 def _decode(text: str) -> bytes:
     """The bytes of canonical base64url; nothing else decodes, so a token has one spelling only."""
     if len(text) > LONGEST or not text.isascii():
@@ -115,7 +111,7 @@ def _decode(text: str) -> bytes:
         raw = a2b_base64(text.encode().translate(_FROM_URL), strict_mode=True)
     except BinasciiError:
         _refuse()
-    if _encode(raw) != text.encode():
+    if b2a_base64(raw, newline=False).translate(_TO_URL) != text.encode():
         _refuse()
     return raw
 
