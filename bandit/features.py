@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import struct
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Self, TypeAlias
@@ -62,6 +62,16 @@ class Attribute:
 class Schema:
     """The attributes of a context, and the vector that they make of it.
 
+    Parameters
+    ----------
+    attributes
+        The declared attributes of a context.
+    interactions
+        Pairs of their names: each pair adds the products of its attributes' columns, the ``unknown`` ones left out, so
+        that they are 0 where a value is missing. A number may be paired with itself: its square.
+    arms
+        The declared attributes of the arms, which :meth:`encode_arms` reads.
+
     >>> schema = Schema([Attribute("device", AttributeType.CATEGORY, values=("mobile",))])
     >>> schema.names
     ('device=mobile', 'device=other', 'device=unknown')
@@ -69,8 +79,20 @@ class Schema:
     ([1.0, 0.0, 0.0], [0.0, 0.0, 1.0])
     """
 
-    def __init__(self, attributes: Sequence[Attribute] = ()) -> None:
+    width: int
+
+    def __init__(
+        self,
+        attributes: Sequence[Attribute] = (),
+        *,
+        interactions: Sequence[tuple[str, str]] = (),
+        arms: Sequence[Attribute] = (),
+    ) -> None:
         self.attributes = tuple(attributes)
+        self.arms = tuple(arms)
+        self.interactions = tuple((first, second) for first, second in interactions)
+        self._arms = Schema(arms) if arms else None
+        self.arm_width = 0 if self._arms is None else self._arms.width
         names = [attribute.name for attribute in self.attributes]
         require(len(set(names)) == len(names), f"attribute names must be distinct, found {names}")
         self._encoders: list[_Encoder] = []
@@ -81,8 +103,11 @@ class Schema:
             self._encoders.append(encoder)
             self.width += len(encoder.columns)
             columns += encoder.columns
-        self.names = tuple(columns)
         self._blank = [0.0] * self.width
+        self._products = self._pairs()
+        columns += [f"{columns[i]}*{columns[j]}" for i, j in self._products]
+        self.names = tuple(columns)
+        self.width = len(columns)
         self._numbers = tuple(encoder.shortcut() for encoder in self._encoders if isinstance(encoder, _Number))
         self._others = tuple((e.attribute.name, e.put) for e in self._encoders if not isinstance(e, _Number))
         # Several times faster than numpy is at making an array of a list.
@@ -119,7 +144,32 @@ class Schema:
                 put(row, value)
         for name, put in self._others:
             put(row, get(name))
+        if self._products:
+            row += [min(LIMIT, max(-LIMIT, row[i] * row[j])) for i, j in self._products]
         return row
+
+    def _pairs(self) -> list[tuple[int, int]]:
+        """Return the columns that are multiplied with one another."""
+        known = {encoder.attribute.name: encoder for encoder in self._encoders}
+        require(
+            len({frozenset(pair) for pair in self.interactions}) == len(self.interactions),
+            f"interactions must be distinct pairs, found {list(self.interactions)}",
+        )
+        products: list[tuple[int, int]] = []
+        for pair in self.interactions:
+            for name in pair:
+                require(name in known, f"interactions must pair attributes of {list(known)}, found {name!r}")
+            first, second = known[pair[0]], known[pair[1]]
+            require(
+                first is not second or isinstance(first, _Number),
+                f"interactions must pair two attributes, or a number with itself, found {pair[0]!r} twice",
+            )
+            products += [(i, j) for i in first.places() for j in second.places()]
+        return products
+
+    def encode_arms(self, attributes: Sequence[Context]) -> Floats:
+        """Return the (K, arm_width) vectors of the arms' own attributes."""
+        return np.empty((len(attributes), 0)) if self._arms is None else self._arms.encode(attributes)
 
     def unknown(self, context: Context) -> list[str]:
         """Return the declared attributes whose value in ``context`` has the wrong type."""
@@ -127,13 +177,17 @@ class Schema:
         values = [(encoder, context.get(encoder.attribute.name)) for encoder in self._encoders]
         return [e.attribute.name for e, value in values if value is not None and not e.write(scratch, value)]
 
-    def to_json(self) -> list[dict[str, Any]]:
-        """Return the attributes as plain data; :meth:`from_json` reads them back."""
-        return [asdict(attribute) | {"values": list(attribute.values)} for attribute in self.attributes]
+    def to_json(self) -> dict[str, Any]:
+        """Return the declaration as plain data; :meth:`from_json` reads it back."""
+        return {
+            "attributes": [_plain(attribute) for attribute in self.attributes],
+            "interactions": [list(pair) for pair in self.interactions],
+            "arms": [_plain(attribute) for attribute in self.arms],
+        }
 
     @classmethod
-    def from_json(cls, body: Sequence[dict[str, Any]]) -> Self:
-        """Read what :meth:`to_json` wrote.
+    def from_json(cls, body: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> Self:
+        """Read what :meth:`to_json` wrote, or a plain list of attributes.
 
         Raises
         ------
@@ -141,23 +195,34 @@ class Schema:
             Where it is not that.
         """
         try:
-            return cls(
-                [
-                    Attribute(**(entry | {"type": AttributeType(entry["type"]), "values": tuple(entry["values"])}))
-                    for entry in body
-                ]
-            )
+            if not isinstance(body, Mapping):
+                return cls(_attributes(body))
+            pairs = [(str(first), str(second)) for first, second in body["interactions"]]
+            return cls(_attributes(body["attributes"]), interactions=pairs, arms=_attributes(body["arms"]))
         except (TypeError, KeyError, ValueError) as error:
-            raise InvalidInput(f"schema must be a list of attributes, found {body!r}: {error}") from error
+            raise InvalidInput(f"schema must hold a list of attributes, found {body!r}: {error}") from error
+
+    def _declared(self) -> tuple[object, ...]:
+        return self.attributes, self.interactions, self.arms
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Schema) and other.attributes == self.attributes
+        return isinstance(other, Schema) and other._declared() == self._declared()
 
     def __hash__(self) -> int:
-        return hash(self.attributes)
+        return hash(self._declared())
 
     def __repr__(self) -> str:
-        return f"Schema({list(self.attributes)!r})"
+        return f"Schema({list(self.attributes)!r}, interactions={list(self.interactions)!r}, arms={list(self.arms)!r})"
+
+
+def _plain(attribute: Attribute) -> dict[str, Any]:
+    return asdict(attribute) | {"values": list(attribute.values)}
+
+
+def _attributes(body: Sequence[Mapping[str, Any]]) -> list[Attribute]:
+    return [
+        Attribute(**{**entry, "type": AttributeType(entry["type"]), "values": tuple(entry["values"])}) for entry in body
+    ]
 
 
 _Shortcut: TypeAlias = tuple[str, int, float, float, float, float, Callable[[list[float], Any], None]]
@@ -179,6 +244,10 @@ class _Encoder(ABC):
     @abstractmethod
     def suffixes(self) -> list[str]:
         """Return what follows the attribute's name in the names of its columns."""
+
+    def places(self) -> range:
+        """Return the columns without the ``unknown`` one."""
+        return range(self.first, self.first + len(self.suffixes()))
 
     def put(self, row: list[float], value: Any) -> None:
         """Write ``value`` into ``row``, to where it is at home: also what is missing or has the wrong type."""

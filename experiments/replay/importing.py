@@ -143,7 +143,7 @@ def _definition(log: Log, key: str, found: _Survey) -> Definition:
             "variants": [
                 {"key": variant, "weight": weight} for variant, weight in zip(log.variants, weights, strict=True)
             ],
-            "context": log.schema.to_json(),
+            "context": log.schema.to_json()["attributes"],
             "metrics": [metric],
             "policy": {"name": "fixed" if fixed else moving},
             "exploration": 0.0,

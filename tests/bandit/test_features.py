@@ -114,6 +114,56 @@ def test_json_round_trip():
     assert Schema.from_json(json.loads(json.dumps(SCHEMA.to_json()))) == SCHEMA
 
 
+def test_json_of_the_first_version_is_read():
+    """What a policy wrote when a schema was a plain list of attributes is read like any other."""
+    plain = json.loads(json.dumps(SCHEMA.to_json()["attributes"]))
+    assert Schema.from_json(plain) == SCHEMA
+
+
+def test_interactions_are_products_of_columns():
+    """A pair adds the products of its columns, 0 where a value is missing; products are cut like numbers."""
+    schema = Schema(SCHEMA.attributes, interactions=[("device", "age"), ("age", "age")])
+    assert schema.names[len(SCHEMA.names) :] == (
+        "device=mobile*age",
+        "device=desktop*age",
+        "device=other*age",
+        "age*age",
+    )
+    assert schema.width == SCHEMA.width + 4
+    row = schema.encode_one({"device": "desktop", "age": 60})
+    np.testing.assert_array_equal(row[SCHEMA.width :], [0.0, 2.0, 0.0, 4.0])
+    np.testing.assert_array_equal(schema.encode_one({"device": "desktop"})[SCHEMA.width :], np.zeros(4))
+    assert schema.encode_one({"age": -1e15})[-1] == LIMIT
+
+
+def test_arms_have_attributes_of_their_own():
+    """Arm attributes make a matrix of their own, and leave the context's vector as it is."""
+    colour = Attribute("colour", AttributeType.CATEGORY, values=("red",), always_known=True)
+    price = Attribute("price", AttributeType.NUMBER, scale=10.0)
+    schema = Schema(SCHEMA.attributes, interactions=[("device", "hour")], arms=[colour, price])
+    assert (schema.width - SCHEMA.width, schema.arm_width) == (6, 4)
+    expected = [[1.0, 0.0, 0.5, 0.0], [0.0, 1.0, 0.0, 1.0]]
+    np.testing.assert_array_equal(schema.encode_arms([{"colour": "red", "price": 5}, {"colour": "mauve"}]), expected)
+    assert SCHEMA.encode_arms([{}, {}]).shape == (2, 0)
+    read = Schema.from_json(json.loads(json.dumps(schema.to_json())))
+    assert read == schema != SCHEMA
+    assert hash(read) == hash(schema)
+
+
+@pytest.mark.parametrize(
+    ("interactions", "message"),
+    [
+        ([("device", "colour")], "found 'colour'"),
+        ([("device", "device")], "a number with itself"),
+        ([("device", "age"), ("age", "device")], "distinct pairs"),
+    ],
+)
+def test_impossible_interactions_are_refused(interactions, message):
+    """A pair names two declared attributes, once."""
+    with pytest.raises(InvalidInput, match=message):
+        Schema(SCHEMA.attributes, interactions=interactions)
+
+
 @pytest.mark.parametrize(
     ("attribute", "message"),
     [
@@ -129,5 +179,5 @@ def test_impossible_attributes_are_refused(attribute, message):
         Schema([attribute])
     with pytest.raises(InvalidInput, match="distinct"):
         Schema([Attribute("x", AttributeType.BOOLEAN)] * 2)
-    with pytest.raises(InvalidInput, match="list of attributes"):
+    with pytest.raises(InvalidInput, match="a list of attributes"):
         Schema.from_json([{"name": "x"}])
