@@ -11,6 +11,7 @@ import pyarrow as pa
 from bandit.features import Schema
 from bandit.types import Batch, Bools, Floats, Ints
 from experiments.errors import Invalid
+from experiments.model import LARGEST
 from experiments.replay.contexts import decode_contexts
 
 SUM_TOLERANCE = 1e-5
@@ -88,7 +89,7 @@ def decode(
     """
     numbers: Ints = batch.column("row").to_numpy()
     rewards: Floats = batch.column("reward").to_numpy(zero_copy_only=False)
-    _refuse(numbers, ~np.isfinite(rewards), rewards, "its reward must be a finite number")
+    _refuse(numbers, ~(np.abs(rewards) <= LARGEST), rewards, f"its reward must be a finite number, at most {LARGEST:g}")
     chosen = batch.column("variant").fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
     _refuse(numbers, chosen < 0, chosen, f"its variant is missing or none of the log's {len(variants)}")
     probabilities = _probabilities(batch, numbers) if chosen_known else None

@@ -74,6 +74,7 @@ def test_a_wrong_probability_is_refused_with_its_row(columns: Make, parquet_log:
     ("column", "value", "rule"),
     [
         ("reward", math.nan, "its reward must be a finite number"),
+        ("reward", 1e16, "its reward must be a finite number"),
         ("reward", None, "its reward must be a finite number"),
         ("variant", "z", "its variant is missing or none of the log's"),
         ("distribution", [0.5, 0.6, 0.2], "its distribution must sum to 1"),
