@@ -14,7 +14,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
+from bandit import exploration as exploring
 from bandit.checks import allowed_of, batch_of, contexts_of, require_finite
+from bandit.exploration import Dropped
 from bandit.features import Schema
 from bandit.parameters import Parameter, complete
 from bandit.serialization import Arrays, pack
@@ -61,6 +63,8 @@ class Policy(ABC):
         self.arms = arms
         self.schema = Schema() if schema is None else schema
         self.exploration = float(exploration)
+        self.dropped: Dropped | None = None
+        """Arms that were proved beaten (:mod:`bandit.exploration`); None while all contend."""
         self.params = complete(self.parameters, params)
         self._set_state(self._cold())
 
@@ -73,6 +77,10 @@ class Policy(ABC):
     @abstractmethod
     def _law(self, contexts: Floats, allowed: Bools | None) -> Floats:
         """Return the (n, K) distributions before exploration, exactly 0 where not allowed (None: all are)."""
+
+    def _law_one(self, context: Floats, allowed: Bools | None) -> Floats:
+        """Return :meth:`_law` for one visitor, (K,) in an array of its own; families that can answer faster do."""
+        return np.asarray(self._law(context[None, :], None if allowed is None else allowed[None, :])[0])
 
     @abstractmethod
     def _absorb(self, batch: Batch) -> None:
@@ -106,12 +114,12 @@ class Policy(ABC):
             For wrong shapes, NaN, infinity, and a row without an allowed arm.
         """
         if allowed is None:
-            return self._mix(self._law(self._contexts(contexts, 1), None), None)
+            return self._explored(self._contexts(contexts, 1), None)
         rows = None if contexts is None else len(np.asarray(contexts))
         mask = allowed_of(allowed, rows, len(self.arms))
         if rows is None:
             rows = 1 if np.ndim(allowed) < 2 else len(np.asarray(allowed))
-        return self._mix(self._law(self._contexts(contexts, rows), mask), mask)
+        return self._explored(self._contexts(contexts, rows), mask)
 
     def distribution_one(self, context: Floats, allowed: Bools | None = None) -> Floats:
         """Return the (K,) answer for one visitor: the same bits as ``distribution(context[None, :], allowed)[0]``.
@@ -126,13 +134,13 @@ class Policy(ABC):
         allowed
             (K,) booleans, at least one of them True; all arms by default.
         """
-        law: Floats
+        if self.dropped is not None:
+            return np.asarray(self._explored(context[None, :], None if allowed is None else allowed[None, :])[0])
+        law = self._law_one(context, allowed)
         share: Floats | float
         if allowed is None:
-            law = self._law(context[None, :], None)[0]
             share = self.exploration / len(self.arms)
         else:
-            law = self._law(context[None, :], allowed[None, :])[0]
             share = allowed * (self.exploration / np.count_nonzero(allowed))
         if self.exploration > 0:
             law *= 1 - self.exploration
@@ -175,6 +183,8 @@ class Policy(ABC):
             "exploration": self.exploration,
             "params": self.params,
         }
+        if self.dropped is not None:
+            header["dropped"] = {"keys": list(self.dropped.keys), "keep": self.dropped.keep}
         return pack(header, self.state)
 
     @classmethod
@@ -194,6 +204,8 @@ class Policy(ABC):
                 exploration=header["exploration"],
                 **header["params"],
             )
+            dropped = header.get("dropped")
+            policy.dropped = None if dropped is None else Dropped(tuple(dropped["keys"]), dropped["keep"])
         except (KeyError, TypeError) as error:
             raise InvalidInput(f"a policy's header must be complete, found {sorted(header)}: {error}") from error
         policy._accept(arrays)
@@ -224,15 +236,15 @@ class Policy(ABC):
     def _contexts(self, contexts: npt.ArrayLike | None, rows: int) -> Floats:
         return contexts_of(contexts, self.schema.width, rows=rows, contextual=self.contextual)
 
-    def _mix(self, law: Floats, allowed: Bools | None) -> Floats:
-        """Turn a law into the answer, in place: a law is made anew for every question."""
-        if self.exploration > 0:
-            law *= 1 - self.exploration
-            if allowed is None:
-                law += self.exploration / len(self.arms)
-            else:
-                law += self.exploration * allowed / allowed.sum(axis=1, keepdims=True)
-        return law
+    def _explored(self, contexts: Floats, allowed: Bools | None) -> Floats:
+        """Return the answer: the law over the contenders, exploration, and what the dropped keep."""
+        dropped = None if self.dropped is None else self.dropped.among(self.arms.keys)
+        if self.dropped is None or dropped is None or not dropped.any():
+            return exploring.mix(self._law(contexts, allowed), allowed, self.exploration)
+        everything = np.ones((len(contexts), len(self.arms)), dtype=np.bool_) if allowed is None else allowed
+        among = exploring.contenders(everything, dropped)
+        shares = exploring.mix(self._law(contexts, among), among, self.exploration)
+        return exploring.with_floor(shares, everything, among, self.dropped.keep)
 
 
 class SumPolicy(Policy):
