@@ -17,6 +17,8 @@ _HOMES = {
     "thompson_normal": "thompson:ThompsonNormal",
     "linucb": "linear:LinUCB",
     "linear_thompson": "linear:LinearThompson",
+    "logistic_ucb": "logistic:LogisticUCB",
+    "logistic_thompson": "logistic:LogisticThompson",
     "vw_squarecb": "vowpal:SquareCB",
     "vw_epsilon": "vowpal:Epsilon",
     "vw_bag": "vowpal:Bag",
