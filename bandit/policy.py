@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
+from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -18,6 +19,7 @@ from bandit import exploration as exploring
 from bandit.checks import allowed_of, batch_of, contexts_of, require_finite
 from bandit.exploration import Dropped
 from bandit.features import Schema
+from bandit.forgetting import CLOCK, Forgetting, scale
 from bandit.parameters import Parameter, complete
 from bandit.serialization import Arrays, pack
 from bandit.types import Arms, Batch, Bools, Floats
@@ -93,6 +95,10 @@ class Policy(ABC):
     def _check_rewards(self, rewards: Floats) -> None:  # noqa: B027 - most families take any finite reward
         """Refuse rewards that this family cannot take."""
 
+    def _take(self, batch: Batch) -> None:
+        """Change the state by a batch, after what every family of a kind does before it."""
+        self._absorb(batch)
+
     def _derive(self) -> None:  # noqa: B027 - most families answer from the state itself
         """Rebuild whatever is computed from the state; called whenever the state was replaced."""
 
@@ -158,7 +164,7 @@ class Policy(ABC):
         batch_of(batch, arms=len(self.arms), width=self.schema.width, contextual=self.contextual)
         if len(batch) > 0:
             self._check_rewards(batch.rewards)
-            self._absorb(batch)
+            self._take(batch)
 
     def merge(self, other: Policy) -> Self:
         """Add what ``other`` learned, and return this policy.
@@ -248,13 +254,40 @@ class Policy(ABC):
 
 
 class SumPolicy(Policy):
-    """A policy whose state is sums over rows, one entry an arm on the first axis: parts add up to the whole."""
+    """A policy whose state is sums over rows, one entry an arm on the first axis: parts add up to the whole.
+
+    A family that lists :data:`bandit.forgetting.FORGETTING` among its parameters fades by them, which is done here:
+    its ``_absorb`` adds weighted rows, and no more. What then holds of steps and merging is said there.
+    """
 
     mergeable = True
     stepwise = True
 
+    @cached_property
+    def forgetting(self) -> Forgetting:
+        """How what was learned fades."""
+        return Forgetting(self.params)
+
+    def discount(self, factor: float) -> None:
+        """Let everything that was learned count ``factor`` times as much from now on.
+
+        Raises
+        ------
+        InvalidInput
+            For a factor outside [0, 1].
+        """
+        require(0 <= factor <= 1, f"factor must lie in [0, 1], found {factor!r}")
+        scale(self.state, factor)
+        self._derive()
+
     def merge(self, other: Policy) -> Self:
-        """Add the sums of ``other``, and return this policy."""
+        """Add the sums of ``other``, and return this policy; both fade to the later one's time first.
+
+        Raises
+        ------
+        NotMergeable
+            For another kind of policy, and where a half-life counts decisions: nobody knows whose came first.
+        """
         alike = (
             type(other) is type(self)
             and other.arms.keys == self.arms.keys
@@ -266,7 +299,9 @@ class SumPolicy(Policy):
                 f"{self.name} merges with the same policy over the same arms, schema and parameters, "
                 f"found {other.name} over {list(other.arms.keys)} with {other.params}"
             )
-        self._set_state({name: array + other.state[name] for name, array in self.state.items()})
+        if not self.forgetting.mergeable:
+            raise NotMergeable(f"{self.name} with a half_life in decisions cannot be merged: give half_life_hours")
+        self._set_state(self.forgetting.added(self.state, other.state))
         return self
 
     def with_arms(self, arms: Arms) -> Self:
@@ -276,9 +311,24 @@ class SumPolicy(Policy):
         to, source = [i for i, _ in kept], [j for _, j in kept]
         state: Arrays = {}
         for name, array in self.state.items():
-            state[name] = np.zeros((len(arms), *array.shape[1:]), dtype=array.dtype)
-            state[name][to] = array[source]
+            if name != CLOCK:
+                state[name] = np.zeros((len(arms), *array.shape[1:]), dtype=array.dtype)
+                state[name][to] = array[source]
         return self._over(arms, state)
+
+    def _set_state(self, state: Arrays) -> None:
+        """Take ``state``; where it does not tell the time, the time stays what it was."""
+        if self.forgetting.timed and CLOCK not in state:
+            before = self.state[CLOCK].copy() if hasattr(self, "state") else np.zeros(1, dtype=np.int64)
+            state = state | {CLOCK: before}
+        super()._set_state(state)
+
+    def _take(self, batch: Batch) -> None:
+        if not self.forgetting.active:
+            self._absorb(batch)
+            return
+        self._absorb(self.forgetting.fade(self.state, batch))
+        self._derive()  # every arm faded, not only those of the batch
 
 
 class ContextFree(SumPolicy):

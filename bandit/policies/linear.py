@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bandit.forgetting import FORGETTING
 from bandit.jit import kernel
 from bandit.parameters import Parameter
 from bandit.policy import SumPolicy
@@ -83,6 +84,7 @@ class LinUCB(LinearPolicy):
     parameters = (
         Parameter("alpha", 0.25, 0.0, 1e6, "reward", "width of the bound: larger explores more"),
         RIDGE,
+        *FORGETTING,
     )
 
     def _fill(self, contexts: Floats, allowed: Bools, law: Floats) -> None:
@@ -109,6 +111,7 @@ class LinearThompson(LinearPolicy):
     parameters = (
         Parameter("noise", 0.1, 1e-6, 1e6, "reward", "spread of a reward around its expectation: larger explores more"),
         RIDGE,
+        *FORGETTING,
     )
 
     def _fill(self, contexts: Floats, allowed: Bools, law: Floats) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from bandit.forgetting import FORGETTING
 from bandit.parameters import Parameter
 from bandit.policy import ContextFree
 from bandit.quadrature import prob_best_beta, prob_best_student
@@ -23,7 +24,7 @@ class Thompson(ContextFree):
     by quadrature to 1e-9. Drawing the arm from it is drawing every θ and taking the best: the same law, whose
     propensity is known exactly. A reward strictly between 0 and 1 counts as that fraction of a success.
 
-    It misleads where rates drift: what is known never fades. Reference: Thompson, Biometrika 25 (1933); Chapelle
+    It misleads where rates drift and no half-life is set. Reference: Thompson, Biometrika 25 (1933); Chapelle
     and Li, NIPS 2011, algorithm 2.
 
     >>> from bandit.types import Arms
@@ -35,6 +36,7 @@ class Thompson(ContextFree):
     parameters = (
         Parameter("prior_successes", 1.0, 0.1, 1e6, "visitors", "conversions that each variant is credited with"),
         Parameter("prior_failures", 1.0, 0.1, 1e6, "visitors", "visits without conversion that each is credited with"),
+        *FORGETTING,
     )
 
     def _cold(self) -> Arrays:
@@ -83,6 +85,7 @@ class ThompsonNormal(ContextFree):
     parameters = (
         Parameter("prior_weight", 1.0, 0.01, 1e6, "visitors", "how many visitors the common mean counts for"),
         Parameter("prior_degrees", 2.0, 1.0, 1e6, "visitors", "how many visitors the common variance counts for"),
+        *FORGETTING,
     )
 
     def _cold(self) -> Arrays:
