@@ -15,7 +15,9 @@ from bandit import registry
 from bandit.features import Schema
 from bandit.validation import InvalidInput
 from experiments.audience import compile_condition
+from experiments.contenders import sees_context
 from experiments.errors import Invalid, NotJSON
+from experiments.goals import Goal
 from experiments.model import Definition, Metric, MetricKind, Micros, Role
 
 MAX_VARIANTS = 200
@@ -116,7 +118,9 @@ def _allocation(definition: Definition) -> tuple[object, ...]:
         variants,
         definition.audience,
         definition.traffic,
+        definition.goal,
         definition.exploration,
+        definition.may_change,
         definition.policy,
         definition.context,
     )
@@ -248,6 +252,19 @@ def _check_policy(definition: Definition) -> None:
             raise Invalid(f"policy.params: {error}.") from None
 
 
+def _check_goal(definition: Definition) -> None:
+    if definition.goal is not Goal.CUSTOM and definition.exploration is not None:
+        hint = f"The goal {definition.goal.value} has its own."
+        raise _wrong("exploration", "must be left out unless the goal is custom", definition.exploration, hint=hint)
+    if definition.goal is Goal.PROVE and sees_context(definition):
+        raise _wrong(
+            "goal",
+            "must be earn or custom where the policy learns who prefers what",
+            definition.goal.value,
+            hint="What is worse on average may be best for some: leave the context out, or run an A/B test.",
+        )
+
+
 def _check_times(definition: Definition) -> None:
     times: dict[str, Micros] = {}
     for name in ("starts_at", "ends_at"):
@@ -268,5 +285,6 @@ _CHECKS: tuple[Callable[[Definition], None], ...] = (
     _check_context,
     _check_audience,
     _check_policy,
+    _check_goal,
     _check_times,
 )

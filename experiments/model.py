@@ -14,8 +14,10 @@ from typing import Annotated, Any, TypeAlias
 import msgspec
 from msgspec import Meta, Struct
 
+from bandit.exploration import Dropped
 from bandit.features import Attribute, Schema
 from bandit.types import Arms
+from experiments.goals import KEPT, Goal, exploration
 
 # A plain $ would let a newline through at the end; this is the same end in JSON Schema and in Python.
 Key: TypeAlias = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}(?![\s\S])")]
@@ -131,7 +133,12 @@ class Definition(Strict, frozen=True, kw_only=True):
     audience: dict[str, Any] | None = None
     metrics: tuple[Metric, ...]
     policy: PolicySpec = PolicySpec()
+    goal: Goal = Goal.CUSTOM
+    """What exploration is for (:mod:`experiments.goals`)."""
     exploration: Annotated[float, Meta(ge=0, le=1)] | None = None
+    """ε of a ``custom`` goal; the others have their own."""
+    may_change: bool = False
+    """Whether a variant that is worse today may be better tomorrow: one that was proved beaten keeps a little."""
     starts_at: str | None = None
     ends_at: str | None = None
     tags: tuple[str, ...] = ()
@@ -156,6 +163,8 @@ class Experiment:
     updated: Micros = 0
     imported: bool = False
     """Its decisions came from a file: nothing is served, and nothing is learned."""
+    beaten: tuple[str, ...] = ()
+    """Variants that a contender is proved to beat (:mod:`experiments.contenders`): they lost their share."""
 
     @property
     def key(self) -> str:
@@ -194,10 +203,18 @@ class Experiment:
 
     @property
     def exploration(self) -> float:
-        """ε: 0 for a fixed split, else as defined, else 0.2."""
-        if self.definition.policy.name == "fixed":
+        """ε: 0 for a fixed split, else what the goal asks for now."""
+        definition = self.definition
+        if definition.policy.name == "fixed":
             return 0.0
-        return 0.2 if self.definition.exploration is None else self.definition.exploration
+        enabled = [variant.key for variant in definition.variants if variant.enabled]
+        left = [key for key in enabled if key not in self.beaten]
+        return exploration(definition.goal, variants=len(enabled), contenders=len(left), custom=definition.exploration)
+
+    @property
+    def dropped(self) -> Dropped | None:
+        """What the policy has to know of beaten variants; None while all contend."""
+        return Dropped(self.beaten, KEPT if self.definition.may_change else 0.0) if self.beaten else None
 
     def metric(self, key: str) -> Metric | None:
         """The metric of that key, or None."""
@@ -212,4 +229,5 @@ class Experiment:
             "phase": self.phase,
             "state": self.state.value,
             "winner": self.winner,
+            "beaten": list(self.beaten),
         }

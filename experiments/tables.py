@@ -120,6 +120,7 @@ class ExperimentVersions(Base):
     time: Mapped[Micros]
     by: Mapped[str] = mapped_column(String(320))
     definition: Mapped[Json]
+    beaten: Mapped[Json | None]
 
 
 class Variants(Base):

@@ -11,9 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bandit.validation import InvalidInput
+from experiments.contenders import may_drop, proved
 from experiments.definition import parse_time
 from experiments.errors import Conflict, Invalid, NotFound
 from experiments.keeper import learner
+from experiments.keeper.proofs import Proofs, nothing_proved
 from experiments.keeper.relearn import checksum, fitted, in_force, replay, steps
 from experiments.model import Experiment, Micros, State
 from experiments.store import AnalysisRow, PolicyVersion, Step, Store
@@ -38,6 +40,8 @@ class _Course:
     seq: int
     fits: int
     """The experiment's version that the blob was last fitted to."""
+    judged: int = 0
+    """The last row at which proofs were asked for."""
 
 
 class Leader:
@@ -51,10 +55,15 @@ class Leader:
         The lease's epoch: another one's commits are refused by the store.
     clock
         The time in µs since 1970 UTC.
+    proofs
+        What tells that a variant is beaten.
     """
 
-    def __init__(self, store: Store, *, epoch: int, clock: Callable[[], Micros]) -> None:
+    def __init__(
+        self, store: Store, *, epoch: int, clock: Callable[[], Micros], proofs: Proofs = nothing_proved
+    ) -> None:
         self.epoch = epoch
+        self._proofs = proofs
         self._store = store
         self._clock = clock
         self._courses: dict[int, _Course] = {}
@@ -103,7 +112,19 @@ class Leader:
             return True
         if course.seq > course.stored.seq and self._due(course):
             self._commit(experiment, course, blob=course.blob, rows=[], keep=True)
+        self._judge(experiment, course)
         return False
+
+    def _judge(self, experiment: Experiment, course: _Course) -> None:
+        """Record which variants are proved beaten after the last stored version; the policy is fitted to it at once."""
+        asked = experiment.state is State.RUNNING and may_drop(experiment.definition)
+        if not asked or course.judged == course.stored.seq:
+            return
+        course.judged = course.stored.seq
+        beaten = proved(experiment, self._proofs(experiment, course.stored.seq))
+        if beaten != experiment.beaten:
+            _log.info("%s: proved beaten: %s", experiment.key, ", ".join(beaten) or "none any more")
+            self._course(self._store.set_beaten(experiment.key, beaten, based_on=experiment.version, by="proof"))
 
     def _course(self, experiment: Experiment) -> _Course:
         """The experiment's course, its policy fitted to the definition in force."""

@@ -29,6 +29,7 @@ def cold(experiment: Experiment) -> bytes:
     policy = policies.create(
         spec.name, schema=experiment.schema, arms=experiment.arms, exploration=experiment.exploration, **spec.params
     )
+    policy.dropped = experiment.dropped
     return policy.to_bytes()
 
 
@@ -73,7 +74,8 @@ def knows(blob: bytes, experiment: Experiment) -> bool:
 def fits(blob: bytes, experiment: Experiment) -> bool:
     """Say whether the policy can go on, and speaks of exactly the experiment's variants with its exploration."""
     policy = policies.from_bytes(blob)
-    return knows(blob, experiment) and policy.arms == experiment.arms and policy.exploration == experiment.exploration
+    explores = policy.exploration == experiment.exploration and policy.dropped == experiment.dropped
+    return knows(blob, experiment) and policy.arms == experiment.arms and explores
 
 
 def batch_of(rows: Sequence[AnalysisRow], experiment: Experiment) -> Batch:
@@ -111,6 +113,7 @@ def _fitted(policy: Policy, experiment: Experiment) -> Policy:
     if policy.arms != experiment.arms:
         policy = policy.with_arms(experiment.arms)
     policy.exploration = experiment.exploration
+    policy.dropped = experiment.dropped
     return policy
 
 

@@ -7,11 +7,12 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, insert, select, update
 
+from experiments.contenders import still_beaten
 from experiments.definition import changes_phase, frozen_fields_changed
 from experiments.errors import Conflict, Invalid, NotFound
 from experiments.model import Definition, Experiment, State
 from experiments.store.audit import write_audit
-from experiments.store.codec import to_json
+from experiments.store.codec import from_json, to_json
 from experiments.store.engine import AnyRow, AnySelect, Room
 from experiments.store.values import ExperimentVersion
 from experiments.tables import Experiments as Heads
@@ -54,6 +55,7 @@ class Experiments(Room):
                 phase=1,
                 state=State.STOPPED if imported else State.DRAFT,
                 winner=None,
+                beaten=(),
             )
             write_audit(connection, now, by, "import" if imported else "create", key, {"version": 1})
             return _read(connection, key)
@@ -81,8 +83,33 @@ class Experiments(Room):
                 raise Invalid(f"{', '.join(frozen)}: cannot change after the start.", hint=hint, code="frozen")
             if old.winner is not None and old.winner not in {variant.key for variant in definition.variants}:
                 raise Invalid(f"variants: {old.winner!r} is the winner and cannot be removed.")
-            phase = old.phase + changes_phase(old.definition, definition)
-            return self._next_version(connection, old, definition, by=by, action="save", phase=phase)
+            beaten = still_beaten(old, definition)
+            phase = old.phase + (changes_phase(old.definition, definition) or beaten != old.beaten)
+            return self._next_version(connection, old, definition, by=by, action="save", phase=phase, beaten=beaten)
+
+    def set_beaten(self, key: str, beaten: tuple[str, ...], *, based_on: int, by: str) -> Experiment:
+        """Take variants out of the race, or back in, as the next version and a new phase: it moves traffic.
+
+        Raises
+        ------
+        NotFound
+            There is no such experiment.
+        Conflict
+            It is not at version ``based_on`` any more.
+        Invalid
+            ``beaten`` names no variant, or leaves none that is enabled.
+        """
+        with self._database.writing() as connection:
+            old = _read(connection, key)
+            _require_base(old, based_on)
+            unknown = set(beaten) - set(old.variant_keys)
+            if unknown:
+                raise Invalid(f"beaten: must be variants of {key!r}, found {sorted(unknown)}.")
+            if not any(variant.enabled and variant.key not in beaten for variant in old.definition.variants):
+                raise Invalid(f"beaten: must leave an enabled variant of {key!r}, found {list(beaten)}.")
+            return self._next_version(
+                connection, old, old.definition, by=by, action="beaten", phase=old.phase + 1, beaten=beaten
+            )
 
     def set_state(
         self, key: str, state: State, *, by: str, winner: str | None = None, based_on: int | None = None
@@ -155,22 +182,29 @@ class Experiments(Room):
         **changes: Any,
     ) -> Experiment:
         """Put the next version in force."""
-        facts = {"phase": old.phase, "state": old.state, "winner": old.winner} | changes
+        before = {"phase": old.phase, "state": old.state, "winner": old.winner, "beaten": old.beaten}
+        facts: dict[str, Any] = before | changes
         version = old.version + 1
         connection.execute(update(Heads).where(Heads.id == old.id).values(version=version))
         now = self._clock()
         _write_version(connection, old.id, definition, time=now, by=by, version=version, **facts)
-        detail = {"version": version} | {name: value for name, value in changes.items() if value is not None}
+        detail = {"version": version} | {name: value for name, value in changes.items() if value not in (None, ())}
         write_audit(connection, now, by, action, old.key, detail)
         return _read(connection, old.key)
 
 
 def _write_version(
-    connection: Connection, experiment_id: int, definition: Definition, *, version: int, **facts: Any
+    connection: Connection,
+    experiment_id: int,
+    definition: Definition,
+    *,
+    version: int,
+    beaten: tuple[str, ...],
+    **facts: Any,
 ) -> None:
     """Keep what is in force from now on. ``facts``: phase, state, winner, time, by."""
     row = {"experiment_id": experiment_id, "version": version, "definition": to_json(definition)}
-    connection.execute(insert(Versions), row | facts)
+    connection.execute(insert(Versions), row | facts | {"beaten": to_json(beaten) if beaten else None})
     _add_variants(connection, experiment_id, definition, version)
     _add_metrics(connection, experiment_id, definition, version)
 
@@ -212,6 +246,7 @@ def _history() -> AnySelect:
         Versions.time,
         Versions.by,
         Versions.definition,
+        Versions.beaten,
     )
     return select(*columns).join(Versions, Versions.experiment_id == Heads.id)
 
@@ -245,6 +280,7 @@ def _experiment(row: AnyRow, slots: dict[str, int]) -> Experiment:
         created=row.created,
         updated=row.time,
         imported=row.imported,
+        beaten=() if row.beaten is None else tuple(from_json(row.beaten)),
     )
 
 
