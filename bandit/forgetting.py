@@ -80,6 +80,8 @@ class Forgetting:
         >>> Forgetting({"half_life": 1.0}).fade(state, batch).weights, state["n"]
         (array([0.5, 1. ]), array([2.]))
         """
+        if not self.active:
+            return batch
         clock = max(_clock(state), int(batch.times.max()))
         for name, array in self.aged(state, clock, rows=len(batch)).items():
             state[name][...] = array

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from bandit import exploration as exploring
 from bandit.checks import allowed_of, batch_of, contexts_of, require_finite
+from bandit.delays import split
 from bandit.exploration import Dropped
 from bandit.features import Schema
 from bandit.forgetting import CLOCK, Forgetting, scale
@@ -303,6 +304,35 @@ class SumPolicy(Policy):
             raise NotMergeable(f"{self.name} with a half_life in decisions cannot be merged: give half_life_hours")
         self._set_state(self.forgetting.added(self.state, other.state))
         return self
+
+    def with_provisional(self, batch: Batch, fractions: Floats, *, default: float = 0.0) -> Self:
+        """Return a copy, to answer but not to learn on, that knows open rows, too, as :mod:`bandit.delays` says.
+
+        Parameters
+        ----------
+        batch
+            The open rows, in the order of their times, each with the reward seen so far (refused as in learning).
+        fractions
+            (n,) in [0, 1]: what share of the final reward is seen by the age of each row.
+        default
+            The reward of a row for which nothing came.
+        """
+        batch_of(batch, arms=len(self.arms), width=self.schema.width, contextual=self.contextual)
+        state = {name: array.copy() for name, array in self.state.items()}
+        if len(batch) == 0:
+            return self._over(self.arms, state)
+        self._check_rewards(batch.rewards)
+        parts = split(self.forgetting.fade(state, batch), fractions, default)
+        added, taken = (self._sums(part) for part in parts)
+        changed = {name: array + added[name] - taken[name] for name, array in state.items() if name != CLOCK}
+        return self._over(self.arms, state | changed)
+
+    def _sums(self, batch: Batch) -> Arrays:
+        """Return the sums of a batch alone."""
+        policy = self._over(self.arms, self._cold())
+        if len(batch) > 0:
+            policy._absorb(batch)
+        return policy.state
 
     def with_arms(self, arms: Arms) -> Self:
         """Return the same sums over another set of arms."""
