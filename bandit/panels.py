@@ -2,11 +2,12 @@
 
 With densities f_k and distribution functions F_k over a coordinate u,
 
-    P(k is best) = ∫ f_k(u) Π_{j≠k} F_j(u) du,        E[max] = t(hi) - ∫ t'(u) Π_j F_j(u) du.
+    P(k is best) = ∫ f_k(u) Π_{j≠k} F_j(u) du,        E[max] = ∫ t(u) Σ_k f_k(u) Π_{j≠k} F_j(u) du,
 
-The walk goes from right to left, and F_k = 1 - S_k where S_k is the integral of f_k so far: no special function is
-evaluated, and one exponential a node and arm is nearly the whole cost. It ends where some arm is certain to be above.
-Within a panel S_k comes from the polynomial through f_k at the panel's nodes.
+t(u) being the value whose coordinate is u: both come from the same nodes. The walk goes from right to left, and
+F_k = 1 - S_k where S_k is the integral of f_k so far: no special function is evaluated, and one exponential a node and
+arm is nearly the whole cost. It ends where some arm is certain to be above. Within a panel S_k comes from the
+polynomial through f_k at the panel's nodes.
 """
 
 from __future__ import annotations
@@ -25,12 +26,16 @@ BETA: Final = 1
 """u is the log-odds, in which every Beta density is smooth and log-concave; ``first``, ``second`` are a, b."""
 STUDENT: Final = 2
 """u is the value; ``first`` is the degrees of freedom."""
+GAMMA: Final = 3
+"""u is the logarithm of the value, in which every Gamma density is smooth and log-concave; ``first`` is the shape."""
+_PLENTY: Final = 1e5
+"""Betas with a + b below are written without the mode's value divided out: what cancels is below 1e-11."""
 
 
 def rule(order: int) -> tuple[Floats, Floats, Floats]:
     """Return (q,) nodes and (q,) weights of Gauss-Legendre on [-1, 1], and the (q, q) matrix of integrals to the right.
 
-    Row i times the values at the nodes is the integral from node i to 1 of the polynomial through them, exactly.
+    The values at the nodes times column i is the integral from node i to 1 of the polynomial through them, exactly.
     """
     nodes, weights = np.polynomial.legendre.leggauss(order)
     # The coefficient of P_m is (2m + 1)/2 Σ w f P_m, and the integral of P_m from x to 1 is
@@ -41,26 +46,38 @@ def rule(order: int) -> tuple[Floats, Floats, Floats]:
     for m in range(1, order):
         right[:, m] = (legendre[:, m - 1] - legendre[:, m + 1]) / (2 * m + 1)
     degrees = (2 * np.arange(order) + 1) / 2
-    return nodes, np.asarray(weights), right @ (degrees[:, None] * legendre[:, :order].T * weights)
+    tails = right @ (degrees[:, None] * legendre[:, :order].T * weights)
+    return nodes, np.asarray(weights), np.ascontiguousarray(tails.T)
 
 
 @kernel
-def log_drop(kind: int, x: float, first: float, second: float) -> float:
-    """Return log f(center + x) - log f(center); for STUDENT and NORMAL in units of the scale.
+def beta_drop(x: float, a: float, b: float) -> float:
+    """Return log f(mode + x) - log f(mode) of the log-odds of a Beta(a, b).
 
-    The Beta form is -(how far it falls), written so that nothing cancels: with p = a/(a + b) it is
+    It is -(how far it falls), written so that nothing cancels: with p = a/(a + b) it is
     a x - (a + b) log(1 + p (e^x - 1)), taken from the side of the smaller of a and b.
     """
-    if kind == NORMAL:
-        return -0.5 * x * x
-    if kind == STUDENT:
-        return -0.5 * (first + 1) * math.log1p(x * x / first)
-    if first > second:
-        first, second, x = second, first, -x
-    p = first / (first + second)
+    if a > b:
+        a, b, x = b, a, -x
+    p = a / (a + b)
     # Beyond 30 the exponential would overflow, and 1 - p is not lost beside it.
     log_mean = math.log1p(p * math.expm1(x)) if x < 30 else x + math.log(p + (1 - p) * math.exp(-x))
-    return first * x - (first + second) * log_mean
+    return a * x - (a + b) * log_mean
+
+
+@kernel
+def gamma_drop(x: float, shape: float) -> float:
+    """Return log f(mode + x) - log f(mode) of the logarithm of a Gamma variable: -shape (e^x - 1 - x)."""
+    if abs(x) > 0.03:
+        return -shape * (math.expm1(x) - x)
+    # The difference would cancel; the first term left out is below 1e-16 of the sum.
+    return -shape * x * x * (1 + x * (1 + x * (1 + x * (1 + x * (1 + x * (1 + x / 8) / 7) / 6) / 5) / 4) / 3) / 2
+
+
+@kernel
+def log1pexp(u: float) -> float:
+    """Return log(1 + e^u)."""
+    return max(u, 0.0) + math.log1p(math.exp(-abs(u)))
 
 
 @kernel
@@ -79,7 +96,7 @@ def integrate(
     width: float,
     best: Floats,
 ) -> float:
-    """Write (K,) probabilities of being best to ``best``, not yet normalised, and return ∫ t'(u) Π F_j(u) du.
+    """Write (K,) probabilities of being best to ``best``, and return the expectation of the largest value.
 
     Parameters
     ----------
@@ -88,7 +105,7 @@ def integrate(
     left, right
         (K,) where each density begins and ends, as far as anybody can tell.
     peak
-        (K,) density at the mode.
+        (K,) logarithm of the density at the mode.
     nodes, weights, tails
         What :func:`rule` returns.
     width
@@ -97,27 +114,33 @@ def integrate(
     arms, order = len(center), len(nodes)
     density, below = np.empty((2, arms, order))
     survival = np.zeros(arms)
-    before, after = np.empty((2, arms + 1, order))
+    after = np.empty((arms + 1, order))
+    place, common, before, highest = np.empty((4, order))
     best[:] = 0.0
-    low, edge, area = left.max(), right.max(), 0.0
+    # Values are taken from where they are, so that a large mean does not cost the loss its digits.
+    origin = float(center.max()) if kind in (NORMAL, STUDENT) else 0.0
+    low, edge, top = left.max(), right.max(), 0.0
     while edge > low:
         step = min(edge - low, _step(kind, edge, center, scale, right, width))
-        half, middle = 0.5 * step, edge - 0.5 * step
+        half = 0.5 * step
+        for i in range(order):
+            place[i] = edge - half + half * nodes[i]
+            common[i] = log1pexp(place[i]) if kind == BETA else 0.0
         for k in range(arms):
             if edge - step >= right[k]:
                 density[k] = 0.0
                 below[k] = 1.0
                 continue
-            unit = 1.0 if kind == BETA else scale[k]
-            for i in range(order):
-                x = (middle + half * nodes[i] - center[k]) / unit
-                density[k, i] = half * peak[k] * math.exp(log_drop(kind, x, first[k], second[k]))
-            survival[k] = _distribute(k, density, survival[k], weights, tails, below)
-        _multiply(density, below, weights, before, after, best)
+            _evaluate(kind, place, common, center[k], scale[k], peak[k], first[k], second[k], density[k])
+            density[k] *= half
+            survival[k] = _distribute(density[k], survival[k], weights, tails, below[k])
+        _multiply(density, below, weights, before, after, highest, best)
         for i in range(order):
-            area += half * _slope(kind, middle + half * nodes[i]) * before[arms, i]
+            top += (_value(kind, place[i]) - origin) * highest[i]
         edge -= step
-    return area
+    total = best.sum()
+    best /= total
+    return float(origin + top / total)
 
 
 @kernel
@@ -133,40 +156,79 @@ def _step(kind: int, edge: float, center: Floats, scale: Floats, right: Floats, 
 
 
 @kernel
-def _distribute(k: int, density: Floats, survival: float, weights: Floats, tails: Floats, below: Floats) -> float:
-    """Write F_k = 1 - S_k at the nodes of a panel to ``below``, and return S_k at its left end."""
+def _evaluate(
+    kind: int,
+    place: Floats,
+    common: Floats,
+    center: float,
+    scale: float,
+    peak: float,
+    first: float,
+    second: float,
+    density: Floats,
+) -> None:
+    """Write one arm's density at the nodes of a panel; ``common`` is log(1 + e^u) there, the same for all arms."""
+    if kind == BETA and first + second < _PLENTY:
+        total = first + second
+        start = peak - first * center + total * log1pexp(center)
+        for i in range(len(place)):
+            density[i] = math.exp(start + first * place[i] - total * common[i])
+        return
+    for i in range(len(place)):
+        x = place[i] - center
+        if kind == BETA:
+            drop = beta_drop(x, first, second)
+        elif kind == GAMMA:
+            drop = gamma_drop(x, first)
+        elif kind == NORMAL:
+            drop = -0.5 * (x / scale) * (x / scale)
+        else:
+            drop = -0.5 * (first + 1) * math.log1p((x / scale) * (x / scale) / first)
+        density[i] = math.exp(peak + drop)
+
+
+@kernel
+def _distribute(density: Floats, survival: float, weights: Floats, tails: Floats, below: Floats) -> float:
+    """Write F = 1 - S at the nodes of a panel to ``below``, and return S at its left end."""
     total = 0.0
+    below[:] = 1.0 - survival
+    for m in range(len(weights)):
+        total += weights[m] * density[m]
+        # With the nodes innermost nothing waits for the sum before it.
+        for i in range(len(weights)):
+            below[i] -= tails[m, i] * density[m]
     for i in range(len(weights)):
-        total += weights[i] * density[k, i]
-        part = 0.0
-        for m in range(len(weights)):
-            part += tails[i, m] * density[k, m]
-        below[k, i] = max(0.0, 1.0 - survival - part)
+        below[i] = max(0.0, below[i])
     return survival + total
 
 
 @kernel
-def _multiply(density: Floats, below: Floats, weights: Floats, before: Floats, after: Floats, best: Floats) -> None:
-    """Add a panel's share to ``best``; leave weight times Π F_j over the arms before k in row k of ``before``."""
+def _multiply(
+    density: Floats, below: Floats, weights: Floats, before: Floats, after: Floats, highest: Floats, best: Floats
+) -> None:
+    """Add a panel's share to ``best``, and write what the largest value has at each node to ``highest``."""
     arms, order = density.shape
-    for i in range(order):
-        before[0, i] = weights[i]
-        after[arms, i] = 1.0
+    before[:] = weights
+    after[arms] = 1.0
+    highest[:] = 0.0
     for k in range(arms - 1, -1, -1):
         for i in range(order):
             after[k, i] = after[k + 1, i] * below[k, i]
     for k in range(arms):
         total = 0.0
         for i in range(order):
-            before[k + 1, i] = before[k, i] * below[k, i]
-            total += before[k, i] * density[k, i] * after[k + 1, i]
+            share = before[i] * density[k, i] * after[k + 1, i]
+            before[i] *= below[k, i]
+            highest[i] += share
+            total += share
         best[k] += total
 
 
 @kernel
-def _slope(kind: int, u: float) -> float:
-    """Return dt/du, t being the value whose coordinate u is."""
-    if kind != BETA:
-        return 1.0
-    odds = math.exp(-abs(u))
-    return odds / (1 + odds) ** 2
+def _value(kind: int, u: float) -> float:
+    """Return t(u), the value whose coordinate is u."""
+    if kind == BETA:
+        return 1 / (1 + math.exp(-u))
+    if kind == GAMMA:
+        return math.exp(u)
+    return u

@@ -11,9 +11,14 @@ from hypothesis import strategies as st
 from scipy import integrate, special, stats
 
 from bandit.quadrature import (
+    best_and_loss_beta,
+    best_and_loss_gamma,
+    best_and_loss_normal,
+    best_and_loss_student,
     expected_loss_beta,
     expected_loss_normal,
     prob_best_beta,
+    prob_best_gamma,
     prob_best_normal,
     prob_best_student,
 )
@@ -46,6 +51,8 @@ TAILS = np.array([1e-14, 1e-8, 1e-4, 0.02, 0.3, 0.5, 0.7, 0.98, 1 - 1e-4, 1 - 1e
         ([50301.0, 2.0], [949701.0, 3.0]),
         ([1.3, 1.7, 2.2], [1e5, 1e4, 3e4]),
         ([1.0 + 1e5, 1.2e5, 40.0, 7.0], [9e5, 9.1e5, 300.0, 52.0]),
+        ([501_000.0, 1.0, 500_400.0, 1.0], [9.5e6, 11.0, 9.5e6, 10.0]),
+        ([51_000.0, 5_000.0, 4_900.0], [949_000.0, 94_900.0, 95_000.0]),
     ],
 )
 def test_beta_agrees_with_adaptive_quadrature(a, b):
@@ -103,6 +110,79 @@ def test_normal_agrees_with_adaptive_quadrature(seed):
     np.testing.assert_allclose(prob_best_normal(mean, sd)[0], reference, rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("shape", "rate"),
+    [
+        ([1.0, 1.0, 1.0], [1.0, 1.0, 1.0]),
+        ([3e6, 4.0, 3.0], [1e7, 12.0, 10.0]),
+        ([1.0, 1.3, 2.0], [3.0, 5.0, 9.0]),
+        ([50_301.0, 50_000.0, 2.0], [1e6, 1e6, 11.0]),
+    ],
+)
+def test_gamma_agrees_with_adaptive_quadrature(shape, rate):
+    """To 1e-9, ten million visitors beside ten, rare events and thousands a visitor."""
+    # Over ranks, not values: at such shapes scipy's density loses its digits, its distribution function does not.
+    a, b = np.array(shape), np.array(rate)
+
+    def others_below(rank, k):
+        value = special.gammaincinv(a[k], rank) / b[k]
+        return np.prod([special.gammainc(a[j], b[j] * value) for j in range(len(a)) if j != k])
+
+    for k, found in enumerate(prob_best_gamma(shape, rate)):
+        values = special.gammaincinv(a[:, None], TAILS) / b[:, None]
+        points = np.unique(np.clip([0.0, 1.0, *special.gammainc(a[k], b[k] * values.ravel())], 0.0, 1.0))
+        pieces = [integrate.quad(others_below, *piece, (k,), epsabs=1e-12, limit=200)[0] for piece in pairwise(points)]
+        assert found == pytest.approx(sum(pieces), rel=0, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("shape", "rate"), [([7e7, 70.0], [1e4, 0.01]), ([0.1, 0.3], [1.0, 0.5]), ([0.1, 1e6], [0.1, 1e6])]
+)
+def test_two_gammas_agree_with_the_closed_form(shape, rate):
+    """G₁/(G₁ + G₂) of two Gamma variables is a Beta variable."""
+    expected = special.betaincc(*shape, rate[0] / sum(rate))
+    assert prob_best_gamma(shape, rate)[0] == pytest.approx(expected, rel=0, abs=1e-9)
+
+
+def test_losses_come_from_the_same_nodes():
+    """E[max] of each law agrees with the integral of its survival function, relative to how large values are."""
+    mean, scale, df = np.array([0.0, 1.0, 0.9]), np.array([1.0, 0.01, 5.0]), np.array([3.0, 1e7, 12.0])
+
+    def highest(cdf, low, points):
+        pieces = pairwise(np.unique([low, *points]))
+        return low + sum(integrate.quad(lambda t: 1 - np.prod(cdf(t)), *piece, epsabs=1e-12)[0] for piece in pieces)
+
+    shape, rate = np.array([3e6, 4.0, 0.2]), np.array([1e7, 12.0, 0.5])
+    ends = [0.01, 0.1, 0.25, 0.2985, 0.3, 0.3015, 0.5, 1.0, 3.0, 10.0, 40.0]
+    top = highest(lambda t: special.gammainc(shape, rate * t), 0.0, ends)
+    np.testing.assert_allclose(best_and_loss_gamma(shape, rate)[1], top - shape / rate, rtol=0, atol=1e-9)
+    ends = [*np.linspace(-3.0, 5.0, 17), 0.95, 0.98, 1.02, 1.05, 10.0, 40.0]
+    top = highest(lambda t: special.ndtr((t - mean) / scale), -5.0, ends)
+    np.testing.assert_allclose(best_and_loss_normal(mean, scale)[1], top - mean, rtol=0, atol=1e-9)
+    ends += [3.0 * 10**x for x in np.arange(2.0, 9.0)]
+    top = highest(lambda t: special.stdtr(df, (t - mean) / scale), -5.0, ends)
+    np.testing.assert_allclose(best_and_loss_student(mean, scale, df)[1], top - mean, rtol=0, atol=1e-8)
+
+
+def test_a_loss_does_not_drown_in_a_large_mean():
+    """A billion from zero, the loss of one that stands one sd below keeps its digits."""
+    near, far = best_and_loss_normal([0.0, 1.0], [1.0, 1.0]), best_and_loss_normal([1e9, 1e9 + 1], [1.0, 1.0])
+    np.testing.assert_allclose(far, near, rtol=0, atol=1e-6)
+
+
+@settings(max_examples=50, deadline=None, derandomize=True)
+@given(st.lists(st.tuples(st.floats(0.1, 1e8), st.floats(0.1, 1e8)), min_size=1, max_size=6), st.floats(1e-6, 1e6))
+def test_gamma_scales(arms, unit):
+    """Probabilities sum to one and do not depend on the unit of time; losses grow with it and are never negative."""
+    shape, rate = np.array(arms).T
+    best, loss = best_and_loss_gamma(shape, rate)
+    assert best.min() >= 0
+    assert best.sum() == pytest.approx(1, abs=1e-12)
+    assert loss.min() >= 0
+    np.testing.assert_allclose(prob_best_gamma(shape, rate * unit), best, rtol=0, atol=1e-9)
+    assert loss.min() <= 1e-9 * (shape / rate).max() or best.max() < 1
+
+
 def test_rows_are_independent():
     """(n, K) rows are answered as one by one."""
     rng = np.random.default_rng(0)
@@ -130,7 +210,10 @@ def test_expected_losses():
     top = (
         1 - integrate.quad(lambda t: np.prod(special.betainc(a, b, t)), 0, 1, points=[0.099, 0.1, 0.101], limit=400)[0]
     )
-    np.testing.assert_allclose(expected_loss_beta(a, b), top - a / (a + b), rtol=0, atol=1e-9)
+    best, loss = best_and_loss_beta(a, b)
+    np.testing.assert_allclose(loss, top - a / (a + b), rtol=0, atol=1e-9)
+    np.testing.assert_array_equal(expected_loss_beta(a, b), loss)
+    np.testing.assert_array_equal(prob_best_beta(a, b), best)
     np.testing.assert_allclose(expected_loss_normal([5.0, 0.0], [0.1, 0.1]), [0.0, 5.0], atol=1e-12)
     np.testing.assert_allclose(expected_loss_normal([0.0, 0.0], [3.0, 4.0]), 5 / np.sqrt(2 * np.pi), atol=1e-9)
 
@@ -139,5 +222,7 @@ def test_impossible_posteriors_are_refused():
     """What is not positive or not finite is named."""
     with pytest.raises(InvalidInput, match="b must be positive"):
         prob_best_beta([1.0], [0.0])
+    with pytest.raises(InvalidInput, match="df must exceed 1"):
+        best_and_loss_student([0.0], [1.0], [1.0])
     with pytest.raises(InvalidInput, match="mean must be finite"):
         prob_best_normal([np.nan], [1.0])
