@@ -42,6 +42,27 @@ class ExperimentsContract:
         with pytest.raises(NotFound, match="'autumn'"):
             store.experiment("autumn")
 
+    def test_beaten(self, store: Store) -> None:
+        """Who is proved beaten is a version and a phase, stays over saves while the proof stands, and is bounded."""
+        body = BODY | {"goal": "prove", "context": []}
+        store.create_experiment(parse(body), by="ann")
+        made = store.set_beaten("spring", ("b",), based_on=1, by="proof")
+        assert (made.version, made.phase, made.beaten) == (2, 2, ("b",))
+        assert store.experiment("spring") == made
+        saved = store.save_experiment(parse(body | {"name": "One"}), based_on=2, by="ann")
+        assert (saved.phase, saved.beaten) == (2, ("b",))
+        started = store.set_state("spring", State.RUNNING, by="ann")
+        assert (started.phase, started.beaten) == (2, ("b",))
+        with pytest.raises(Conflict, match="version 4"):
+            store.set_beaten("spring", (), based_on=3, by="proof")
+        with pytest.raises(Invalid, match=r"must be variants of 'spring', found \['z'\]"):
+            store.set_beaten("spring", ("z",), based_on=4, by="proof")
+        with pytest.raises(Invalid, match="must leave an enabled variant"):
+            store.set_beaten("spring", ("a", "b"), based_on=4, by="proof")
+        back = store.save_experiment(parse(body | {"goal": "earn"}), based_on=4, by="ann")
+        assert (back.phase, back.beaten) == (3, ())
+        assert [version.experiment.beaten for version in store.versions("spring")] == [(), ("b",), ("b",), ("b",), ()]
+
     def test_save_names_its_base(self, store: Store) -> None:
         """A save that is based on an old version is refused, and changes nothing."""
         store.create_experiment(parse(BODY), by="ann")
