@@ -4,6 +4,8 @@
     What is declared, and which values are of which type.
 ``encoders``
     A value to its columns: categories, numbers, booleans, cyclic numbers and tags.
+``numbers``
+    The short way for contexts of nothing but numbers.
 ``words``
     A text to its columns: signed feature hashing.
 ``products``

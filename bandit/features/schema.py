@@ -10,6 +10,7 @@ import numpy as np
 
 from bandit.features.attributes import Attribute, AttributeType
 from bandit.features.encoders import Boolean, Category, Cyclic, Encoder, Number, Tags
+from bandit.features.numbers import LEAST, Numbers
 from bandit.features.products import Products
 from bandit.features.words import Text
 from bandit.types import Context, Floats
@@ -72,6 +73,9 @@ class Schema:
         self._blank = [0.0] * self._products.first
         self._numbers = tuple(encoder.shortcut() for encoder in self._encoders if isinstance(encoder, Number))
         self._others = tuple((e.attribute.name, e.put) for e in self._encoders if not isinstance(e, Number))
+        numbers = [encoder for encoder in self._encoders if isinstance(encoder, Number)]
+        plain = len(numbers) == len(self._encoders) >= LEAST
+        self._short = Numbers(numbers, self.width) if plain else None
         # Several times faster than numpy is at making an array of a list.
         self._pack_into = struct.Struct(f"{len(self._blank)}d").pack_into
 
@@ -98,6 +102,15 @@ class Schema:
 
     def encode_one(self, context: Context) -> Floats:
         """Return the (width,) vector of one context."""
+        row = None if self._short is None else self._short.encode(context)
+        if row is None:
+            row = self._row(context)
+        if self._products.names:
+            self._products.fill_one(row)
+        return row
+
+    def _row(self, context: Context) -> Floats:
+        """Return the row without its products, each value taken to its home."""
         row = np.empty(self.width)
         values, get = self._blank.copy(), context.get
         value: Any
@@ -111,8 +124,6 @@ class Schema:
         for name, put in self._others:
             put(values, get(name))
         self._pack_into(row.data, 0, *values)
-        if self._products.names:
-            self._products.fill_one(row)
         return row
 
     def encode_arms(self, attributes: Sequence[Context]) -> Floats:
