@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
 from typing import Self
 
 import numpy as np
 
-from bandit.jit import kernel
-from bandit.laplace import LARGEST, add_row, dot, project
+from bandit.laplace import LARGEST, add_rows, fill_by_bound, fill_by_chance, prior
 from bandit.parameters import Parameter
 from bandit.policy import Policy
 from bandit.serialization import Arrays
-from bandit.shares import plain, share_by_bound, share_by_chance
-from bandit.types import Arms, Batch, Bools, Floats, Ints
+from bandit.shares import plain
+from bandit.types import Arms, Batch, Bools, Floats
 from bandit.validation import require
 
 RIDGE = Parameter(
@@ -32,11 +30,9 @@ class LogisticPolicy(Policy):
     mergeable = False
     stepwise = True
 
-    def _cold(self) -> Arrays:
-        arms, size = len(self.arms), self.schema.width + 1
-        factor = np.zeros((arms, size, size))
-        factor[:] = np.eye(size) / math.sqrt(self.params["ridge"])
-        return {"factor": factor, "theta": np.zeros((arms, size))}
+    def _cold(self, arms: int | None = None) -> Arrays:
+        arms, size = len(self.arms) if arms is None else arms, self.schema.width + 1
+        return {"factor": np.tile(prior(size, self.params["ridge"]), (arms, 1)), "theta": np.zeros((arms, size))}
 
     def _derive(self) -> None:
         self._everything = np.ones((1, len(self.arms)), dtype=np.bool_)
@@ -46,12 +42,12 @@ class LogisticPolicy(Policy):
     def with_arms(self, arms: Arms) -> Self:
         """Return the same posteriors over another set of arms; an added one begins with the prior."""
         before = {key: i for i, key in enumerate(self.arms.keys)}
-        fresh = type(self)(arms=arms, schema=self.schema, exploration=self.exploration, **self.params)
+        state = self._cold(len(arms))
         for to, key in enumerate(arms.keys):
             if key in before:
                 for name, array in self.state.items():
-                    fresh.state[name][to] = array[before[key]]
-        return fresh
+                    state[name][to] = array[before[key]]
+        return self._over(arms, state)
 
     def _check_rewards(self, rewards: Floats) -> None:
         low, high = rewards.min(), rewards.max()
@@ -63,7 +59,7 @@ class LogisticPolicy(Policy):
     def _absorb(self, batch: Batch) -> None:
         largest = max(float(np.abs(batch.contexts).max(initial=0.0)), float(batch.weights.max()))
         require(largest <= LARGEST, f"contexts and weights of {self.name} must not exceed {LARGEST:g}, found {largest}")
-        _learn(
+        add_rows(
             plain(batch.contexts),
             plain(batch.arms, np.int64),
             plain(batch.rewards),
@@ -110,7 +106,7 @@ class LogisticUCB(LogisticPolicy):
     )
 
     def _fill(self, contexts: Floats, allowed: Bools, law: Floats) -> None:
-        _fill_ucb(contexts, allowed, self.state["factor"], self.state["theta"], self.params["alpha"], law)
+        fill_by_bound(contexts, allowed, self.state["factor"], self.state["theta"], self.params["alpha"], law)
 
 
 class LogisticThompson(LogisticPolicy):
@@ -136,47 +132,4 @@ class LogisticThompson(LogisticPolicy):
     )
 
     def _fill(self, contexts: Floats, allowed: Bools, law: Floats) -> None:
-        _fill_thompson(contexts, allowed, self.state["factor"], self.state["theta"], self.params["spread"], law)
-
-
-@kernel
-def _learn(contexts: Floats, arms: Ints, rewards: Floats, weights: Floats, factor: Floats, theta: Floats) -> None:
-    """Take rows one after another into the posteriors F (K, D, D) and θ (K, D) of their arms."""
-    size = theta.shape[1]
-    z, room = np.ones(size), np.empty(size)
-    for row in range(len(contexts)):
-        z[1:] = contexts[row]
-        add_row(z, rewards[row], weights[row], factor[arms[row]], theta[arms[row]], room)
-
-
-@kernel
-def _score(context: Floats, factor: Floats, theta: Floats, allowed: Bools, mean: Floats, sd: Floats) -> int:
-    """Write z'θ and |F'z| of the allowed arms, one after another, and return how many they are."""
-    size = theta.shape[1]
-    z, room = np.ones(size), np.empty(size)
-    z[1:] = context
-    found = 0
-    for k in range(len(theta)):
-        if allowed[k]:
-            mean[found] = dot(z, theta[k])
-            sd[found] = math.sqrt(project(z, factor[k], room))
-            found += 1
-    return found
-
-
-@kernel
-def _fill_ucb(contexts: Floats, allowed: Bools, factor: Floats, theta: Floats, alpha: float, law: Floats) -> None:
-    mean, sd = np.empty((2, len(theta)))
-    for row in range(len(contexts)):
-        mask = allowed[row if len(allowed) > 1 else 0]
-        found = _score(contexts[row], factor, theta, mask, mean, sd)
-        share_by_bound(mean[:found], sd[:found], alpha, mask, law[row])
-
-
-@kernel
-def _fill_thompson(contexts: Floats, allowed: Bools, factor: Floats, theta: Floats, spread: float, law: Floats) -> None:
-    mean, sd = np.empty((2, len(theta)))
-    for row in range(len(contexts)):
-        mask = allowed[row if len(allowed) > 1 else 0]
-        found = _score(contexts[row], factor, theta, mask, mean, sd)
-        share_by_chance(mean[:found], spread * sd[:found], mask, law[row])
+        fill_by_chance(contexts, allowed, self.state["factor"], self.state["theta"], self.params["spread"], law)
