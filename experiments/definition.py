@@ -12,11 +12,12 @@ from typing import Any
 import msgspec
 
 from bandit import registry
-from bandit.features import Schema
+from bandit.features import Attribute
 from bandit.validation import InvalidInput
 from experiments.audience import compile_condition
 from experiments.contenders import sees_context
-from experiments.errors import Invalid, NotJSON
+from experiments.declarations import check_declarations, check_spelling
+from experiments.errors import Invalid, NotJSON, wrong
 from experiments.goals import Goal
 from experiments.model import Definition, Metric, MetricKind, Micros, Role
 
@@ -50,6 +51,7 @@ def parse(body: Mapping[str, Any] | bytes) -> Definition:
         definition = msgspec.convert(plain, Definition)
     except msgspec.ValidationError as error:
         raise _explained(error, plain) from None
+    check_spelling(plain)
     for check in _CHECKS:
         check(definition)
     return definition
@@ -102,13 +104,14 @@ def frozen_fields_changed(old: Definition, new: Definition) -> list[str]:
         for metric in new.metrics
         if windows.get(metric.key, metric.window_seconds) != metric.window_seconds
     ]
-    types = {attribute.name: attribute.type for attribute in old.context}
-    changed += [
-        f"context.{attribute.name}.type"
-        for attribute in new.context
-        if types.get(attribute.name, attribute.type) != attribute.type
-    ]
+    changed += _retyped("context", old.context, new.context)
+    changed += _retyped("variant_attributes", old.variant_attributes, new.variant_attributes)
     return changed
+
+
+def _retyped(path: str, old: Iterable[Attribute], new: Iterable[Attribute]) -> list[str]:
+    types = {attribute.name: attribute.type for attribute in old}
+    return [f"{path}.{a.name}.type" for a in new if types.get(a.name, a.type) != a.type]
 
 
 def _allocation(definition: Definition) -> tuple[object, ...]:
@@ -123,6 +126,8 @@ def _allocation(definition: Definition) -> tuple[object, ...]:
         definition.may_change,
         definition.policy,
         definition.context,
+        definition.interactions,
+        definition.variant_attributes,
     )
 
 
@@ -149,9 +154,9 @@ def _check_plain(body: Any) -> None:
         raise Invalid(f"a definition has at most {MAX_BYTES} bytes, found {size}.")
     for path, leaf in _leaves(body):
         if isinstance(leaf, str) and "\0" in leaf:
-            raise _wrong(path, "must not hold NUL", leaf)
+            raise wrong(path, "must not hold NUL", leaf)
         if isinstance(leaf, float) and not math.isfinite(leaf):
-            raise _wrong(path, "must be finite", leaf)
+            raise wrong(path, "must be finite", leaf)
 
 
 def _leaves(body: Any) -> Iterator[tuple[str, Any]]:
@@ -178,30 +183,25 @@ def _explained(error: msgspec.ValidationError, body: Any) -> Invalid:
             found = found[int(index)] if index else found[name]
     except (KeyError, IndexError, TypeError):
         return Invalid(f"{path or 'the definition'}: {condition}.")
-    return _wrong(path or "the definition", condition, found)
-
-
-def _wrong(path: str, condition: str, found: object, *, hint: str = "") -> Invalid:
-    text = repr(found)
-    return Invalid(f"{path}: {condition}, found {text if len(text) <= 80 else text[:77] + '...'}.", hint=hint)
+    return wrong(path or "the definition", condition, found)
 
 
 def _check_unique(path: str, keys: Iterable[str]) -> None:
     repeated = [key for key, count in Counter(keys).items() if count > 1]
     if repeated:
-        raise _wrong(path, "must be distinct", repeated)
+        raise wrong(path, "must be distinct", repeated)
 
 
 def _check_variants(definition: Definition) -> None:
     variants = definition.variants
     if not 1 <= len(variants) <= MAX_VARIANTS:
-        raise _wrong("variants", f"must be 1 to {MAX_VARIANTS}", len(variants))
+        raise wrong("variants", f"must be 1 to {MAX_VARIANTS}", len(variants))
     _check_unique("variants", [variant.key for variant in variants])
     controls = [variant.key for variant in variants if variant.control]
     if len(controls) > 1:
-        raise _wrong("variants", "at most one may be the control", controls)
+        raise wrong("variants", "at most one may be the control", controls)
     if not any(variant.enabled for variant in variants):
-        raise _wrong("variants", "at least one must be enabled", 0)
+        raise wrong("variants", "at least one must be enabled", 0)
 
 
 def _check_metrics(definition: Definition) -> None:
@@ -209,29 +209,21 @@ def _check_metrics(definition: Definition) -> None:
     _check_unique("metrics", [metric.key for metric in metrics])
     if len(_objective(definition)) != 1 or len(metrics) != 1:
         found = [f"{metric.key} ({metric.role})" for metric in metrics]
-        raise _wrong("metrics", "must be exactly one, the objective", found)
+        raise wrong("metrics", "must be exactly one, the objective", found)
     for i, metric in enumerate(metrics):
         _check_metric(f"metrics[{i}]", metric)
 
 
 def _check_metric(path: str, metric: Metric) -> None:
     if metric.kind is MetricKind.CONVERSION and metric.max not in (None, 1):
-        raise _wrong(f"{path}.max", "must be 1 for a conversion", metric.max)
+        raise wrong(f"{path}.max", "must be 1 for a conversion", metric.max)
     high = 1.0 if metric.kind is MetricKind.CONVERSION else math.inf if metric.max is None else metric.max
     if metric.min > high:
-        raise _wrong(f"{path}.min", f"must be at most max ({high:g})", metric.min)
+        raise wrong(f"{path}.min", f"must be at most max ({high:g})", metric.min)
     if not metric.min <= metric.default <= high:
-        raise _wrong(f"{path}.default", f"must be within min ({metric.min:g}) and max ({high:g})", metric.default)
+        raise wrong(f"{path}.default", f"must be within min ({metric.min:g}) and max ({high:g})", metric.default)
     if metric.cap is not None and metric.cap <= metric.min:
-        raise _wrong(f"{path}.cap", f"must exceed min ({metric.min:g})", metric.cap)
-
-
-def _check_context(definition: Definition) -> None:
-    _check_unique("context", [attribute.name for attribute in definition.context])
-    try:
-        Schema(definition.context)
-    except InvalidInput as error:
-        raise Invalid(f"context: {error}.") from None
+        raise wrong(f"{path}.cap", f"must exceed min ({metric.min:g})", metric.cap)
 
 
 def _check_audience(definition: Definition) -> None:
@@ -241,11 +233,11 @@ def _check_audience(definition: Definition) -> None:
 def _check_policy(definition: Definition) -> None:
     policy = definition.policy
     if policy.name not in registry.names():
-        raise _wrong("policy.name", f"must be one of {', '.join(registry.names())}", policy.name)
+        raise wrong("policy.name", f"must be one of {', '.join(registry.names())}", policy.name)
     known = {parameter.name: parameter for parameter in registry.parameters(policy.name)}
     for name, value in policy.params.items():
         if name not in known:
-            raise _wrong("policy.params", f"{policy.name} has {', '.join(known) or 'no parameters'}", name)
+            raise wrong("policy.params", f"{policy.name} has {', '.join(known) or 'no parameters'}", name)
         try:
             known[name].check(value)
         except InvalidInput as error:
@@ -255,9 +247,9 @@ def _check_policy(definition: Definition) -> None:
 def _check_goal(definition: Definition) -> None:
     if definition.goal is not Goal.CUSTOM and definition.exploration is not None:
         hint = f"The goal {definition.goal.value} has its own."
-        raise _wrong("exploration", "must be left out unless the goal is custom", definition.exploration, hint=hint)
+        raise wrong("exploration", "must be left out unless the goal is custom", definition.exploration, hint=hint)
     if definition.goal is Goal.PROVE and sees_context(definition):
-        raise _wrong(
+        raise wrong(
             "goal",
             "must be earn or custom where the policy learns who prefers what",
             definition.goal.value,
@@ -274,15 +266,15 @@ def _check_times(definition: Definition) -> None:
         try:
             times[name] = parse_time(text)
         except ValueError:
-            raise _wrong(name, "must be a time like 2026-11-22T10:00:00Z", text) from None
+            raise wrong(name, "must be a time like 2026-11-22T10:00:00Z", text) from None
     if len(times) == 2 and times["ends_at"] <= times["starts_at"]:
-        raise _wrong("ends_at", f"must be after starts_at ({definition.starts_at})", definition.ends_at)
+        raise wrong("ends_at", f"must be after starts_at ({definition.starts_at})", definition.ends_at)
 
 
 _CHECKS: tuple[Callable[[Definition], None], ...] = (
     _check_variants,
     _check_metrics,
-    _check_context,
+    check_declarations,
     _check_audience,
     _check_policy,
     _check_goal,

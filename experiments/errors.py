@@ -103,3 +103,13 @@ class CannotEstimate(LanditError):
     """The log does not support what is asked of it."""
 
     status, code = 422, "cannot_estimate"
+
+
+def wrong(path: str, condition: str, found: object, *, hint: str = "") -> Invalid:
+    """The error of a field: its path, what it must be, and what was found there, cut to a line.
+
+    >>> print(wrong("traffic", "must be at most 1", 2))
+    traffic: must be at most 1, found 2.
+    """
+    text = repr(found)
+    return Invalid(f"{path}: {condition}, found {text if len(text) <= 80 else text[:77] + '...'}.", hint=hint)

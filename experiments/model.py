@@ -20,12 +20,16 @@ from bandit.types import Arms
 from experiments.goals import KEPT, Goal, exploration
 
 # A plain $ would let a newline through at the end; this is the same end in JSON Schema and in Python.
-Key: TypeAlias = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}(?![\s\S])")]
+KEY = r"^[a-z0-9][a-z0-9._-]{0,63}(?![\s\S])"
+Key: TypeAlias = Annotated[str, Meta(pattern=KEY)]
+Tag: TypeAlias = Annotated[str, Meta(min_length=1, max_length=64)]
+MAX_TAGS = 20
+MAX_ATTRIBUTES = 100
 LARGEST = 1e15
 """Of a reward in either direction, and of a weight: their squares and sums are far from overflow, and still exact."""
 Amount: TypeAlias = Annotated[float, Meta(ge=-LARGEST, le=LARGEST)]
-Scalar: TypeAlias = str | int | float | bool | None
 ContextValue: TypeAlias = str | int | float | bool | list[str] | None
+Attributes: TypeAlias = Annotated[tuple[Attribute, ...], Meta(max_length=MAX_ATTRIBUTES)]
 Micros: TypeAlias = int
 """Microseconds since 1970 UTC."""
 
@@ -89,7 +93,8 @@ class Variant(Strict, frozen=True):
     key: Key
     name: str = ""
     content: dict[str, Any] = {}
-    attributes: dict[str, Scalar] = {}
+    attributes: dict[str, ContextValue] = {}
+    """Values of ``variant_attributes``; others are kept and not used."""
     control: bool = False
     enabled: bool = True
     weight: Annotated[float, Meta(gt=0, le=LARGEST)] = 1.0
@@ -129,7 +134,12 @@ class Definition(Strict, frozen=True, kw_only=True):
     unit: UnitKind = UnitKind.VISITOR
     traffic: Annotated[float, Meta(ge=0, le=1)] = 1.0
     variants: tuple[Variant, ...]
-    context: tuple[Attribute, ...] = ()
+    context: Attributes = ()
+    """What the site tells of a visitor."""
+    interactions: Annotated[tuple[tuple[Key, Key], ...], Meta(max_length=MAX_ATTRIBUTES)] = ()
+    """Pairs of context attributes that say something together."""
+    variant_attributes: Attributes = ()
+    """What variants tell of themselves, each in its ``attributes``, so that a new one is known by others like it."""
     audience: dict[str, Any] | None = None
     metrics: tuple[Metric, ...]
     policy: PolicySpec = PolicySpec()
@@ -141,7 +151,7 @@ class Definition(Strict, frozen=True, kw_only=True):
     """Whether a variant that is worse today may be better tomorrow: one that was proved beaten keeps a little."""
     starts_at: str | None = None
     ends_at: str | None = None
-    tags: tuple[str, ...] = ()
+    tags: Annotated[tuple[Tag, ...], Meta(max_length=MAX_TAGS)] = ()
 
 
 @dataclass(frozen=True)
@@ -187,8 +197,9 @@ class Experiment:
 
     @cached_property
     def schema(self) -> Schema:
-        """How a context becomes a vector."""
-        return Schema(self.definition.context)
+        """How a context becomes a vector, and a variant's attributes another one."""
+        definition = self.definition
+        return Schema(definition.context, interactions=definition.interactions, arms=definition.variant_attributes)
 
     @cached_property
     def control(self) -> Variant:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from experiments.definition import changes_phase, frozen_fields_changed, parse, parse_time, warnings
 from experiments.errors import Invalid, NotJSON
-from experiments.model import UnitKind
+from experiments.model import Experiment, State, UnitKind
 
 BODY: dict[str, Any] = {
     "key": "spring",
@@ -20,6 +20,10 @@ BODY: dict[str, Any] = {
     "metrics": [{"key": "sale"}],
     "context": [{"name": "device", "type": "category", "values": ["mobile", "desktop"]}],
 }
+TONE = {"name": "tone", "type": "category", "values": ["calm", "loud"]}
+PRICE = {"name": "price", "type": "number", "scale": 10}
+TONE_IS_WRONG = r"variants\[0\].attributes.tone: must be a category as declared, found 3"
+WIDE = [{"name": name, "type": "category", "values": [str(i) for i in range(24)]} for name in "ab"]
 
 
 def test_defaults() -> None:
@@ -52,6 +56,31 @@ def test_defaults() -> None:
         ({"context": [{"name": "d", "type": "colour"}]}, r"context\[0\].type: .*found 'colour'"),
         ({"context": [{"name": "d", "type": "boolean"}] * 2}, r"context: must be distinct, found \['d'\]"),
         ({"context": [{"name": "hour", "type": "cyclic"}]}, r"context: .*hour.*period"),
+        (
+            {"context": [{"name": "Device", "type": "boolean"}]},
+            r"context\[0\].name: must be a key, found 'Device'",
+        ),
+        ({"context": [{"name": "device\n", "type": "boolean"}]}, r"context\[0\].name: must be a key"),
+        (
+            {"context": [{"name": "q", "type": "text", "colums": 8}]},
+            r"context\[0\]: must have no .*'colums'",
+        ),
+        ({"context": [{"name": "q", "type": "text", "columns": 0}]}, r"context: attribute q: columns must lie in"),
+        ({"context": [{"name": "q", "type": "text", "columns": 500}]}, r"context: must make at most 500 .*found 501"),
+        ({"context": [{"name": f"a{i}", "type": "boolean"} for i in range(101)]}, r"context: .*length <= 100"),
+        ({"context": [{"name": "d", "type": "boolean", "standardize": True}]}, r"context: .*d: only a number can be"),
+        ({"interactions": [["device", "hour"]]}, r"interactions: .*found 'hour'"),
+        ({"interactions": [["device"]]}, r"interactions\[0\]: .*length 2"),
+        ({"interactions": [["device", "device"]]}, r"interactions: .*a number with itself, found 'device'"),
+        ({"context": WIDE, "interactions": [["a", "b"]]}, r"interactions: must make at most 500 columns, found 677"),
+        ({"variant_attributes": [{"name": "a b", "type": "boolean"}]}, r"variant_attributes\[0\].name: must be a key"),
+        ({"variant_attributes": [TONE, TONE]}, r"variant_attributes: must be distinct, found \['tone'\]"),
+        ({"variant_attributes": [PRICE | {"standardize": True}]}, r"variant_attributes: .*price: an arm's number"),
+        ({"variant_attributes": [TONE], "variants": [{"key": "a", "attributes": {"tone": 3}}]}, TONE_IS_WRONG),
+        ({"variants": [{"key": "a", "attributes": {"tone": {"x": 1}}}]}, r"variants\[0\].attributes"),
+        ({"tags": [f"t{i}" for i in range(21)]}, r"tags: .*length <= 20"),
+        ({"tags": ["x" * 65]}, r"tags.*length <= 64"),
+        ({"tags": [""]}, r"tags.*length >= 1"),
         ({"policy": {"name": "oracle"}}, r"policy.name: must be one of fixed, .*found 'oracle'"),
         ({"policy": {"name": "linucb", "params": {"beta": 1}}}, r"policy.params: linucb has .*found 'beta'"),
         ({"policy": {"name": "linucb", "params": {"alpha": -1}}}, r"policy.params: .*alpha.*-1"),
@@ -80,7 +109,8 @@ def test_not_json(body: bytes) -> None:
 
 
 FIELDS = ["key", "content", "attributes", "weight", "min", "max", "cap", "default", "window_seconds", "kind", "role"]
-FIELDS += ["name", "type", "values", "period", "center", "scale"]
+FIELDS += ["name", "type", "values", "period", "center", "scale", "columns", "standardize", "always_known"]
+PLACES = [*BODY, "audience", "policy", "starts_at", "tags", "interactions", "variant_attributes"]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just("a") | st.just(10**400),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
@@ -89,7 +119,7 @@ JSON = st.recursive(
 
 
 @settings(max_examples=300, deadline=None)
-@given(fields=st.dictionaries(st.sampled_from([*BODY, "audience", "policy", "starts_at", "tags"]), JSON, max_size=4))
+@given(fields=st.dictionaries(st.sampled_from(PLACES), JSON, max_size=4))
 def test_arbitrary_json(fields: dict[str, Any]) -> None:
     """Whatever JSON comes in, the answer is a definition or ``Invalid``."""
     with suppress(Invalid):
@@ -124,5 +154,28 @@ def test_changes() -> None:
     new = parse(BODY | {"context": [*BODY["context"], {"name": "hour", "type": "cyclic", "period": 24}]})
     assert changes_phase(old, new)
     assert frozen_fields_changed(old, new) == []
+    assert changes_phase(old, parse(BODY | {"variant_attributes": [TONE]}))
+    squared = parse(BODY | {"context": [PRICE], "interactions": [["price", "price"]]})
+    assert changes_phase(parse(BODY | {"context": [PRICE]}), squared)
+    priced, toned = (parse(BODY | {"variant_attributes": [made]}) for made in (PRICE | {"name": "tone"}, TONE))
+    assert frozen_fields_changed(priced, toned) == ["variant_attributes.tone.type"]
     other = parse(BODY | {"key": "x", "context": [{"name": "device", "type": "boolean"}]})
     assert frozen_fields_changed(old, other) == ["key", "context.device.type"]
+
+
+def test_what_is_declared_reaches_the_policy() -> None:
+    """The schema and the arms of an experiment hold the interactions, and what its variants say of themselves."""
+    variants = [{"key": "a", "attributes": {"tone": "loud", "price": 5}}, {"key": "b", "attributes": {"free": ["x"]}}]
+    context = [*BODY["context"], {"name": "query", "type": "text", "columns": 8}]
+    declared = {"variants": variants, "context": context, "variant_attributes": [TONE, PRICE]}
+    definition = parse(BODY | declared | {"interactions": [["device", "query"]]})
+    made = Experiment(id=1, definition=definition, slots=(0, 1), version=1, phase=1, state=State.DRAFT)
+    assert made.schema.width == (3 + 1) + (8 + 1) + 3 * 8
+    assert made.schema.encode_arms(made.arms.attributes).tolist() == [
+        [0.0, 1.0, 0.0, 0.0, 0.5, 0.0],
+        [0.0, 0.0, 0.0, 1.0, 0.0, 1.0],
+    ]
+    assert parse(json.dumps({k: v for k, v in made.to_json().items() if k not in SHOWN}).encode()) == definition
+
+
+SHOWN = {"version", "phase", "state", "winner", "beaten", "exploration"}
