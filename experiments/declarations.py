@@ -5,19 +5,45 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from bandit.features import Attribute, Schema
 from bandit.validation import InvalidInput
 from experiments.errors import Invalid, wrong
-from experiments.model import KEY, Definition
+from experiments.model import KEY, MAX_ATTRIBUTES, Definition
 
 MAX_COLUMNS = 500
 """Of a context's vector, and of a variant's: what linear policies keep grows with its square."""
 
 _FIELDS = frozenset(field.name for field in fields(Attribute))
 _is_key = re.compile(KEY).match
+
+
+def declarable(attributes: Sequence[Attribute]) -> dict[str, Attribute]:
+    """Make attributes of a log from elsewhere ones that an experiment may declare: by their old names, with keys.
+
+    What comes first is kept where there are too many attributes, or too many columns.
+
+    >>> from bandit.features import AttributeType
+    >>> {old: made.name for old, made in declarable([Attribute("GUser.Age", AttributeType.NUMBER)]).items()}
+    {'GUser.Age': 'guser.age'}
+    """
+    made: dict[str, Attribute] = {}
+    width = 0
+    for attribute in attributes:
+        key = _fresh_key(attribute.name, {other.name for other in made.values()})
+        width += Schema([attribute]).width
+        if width > MAX_COLUMNS or len(made) == MAX_ATTRIBUTES:
+            break
+        made[attribute.name] = replace(attribute, name=key)
+    return made
+
+
+def _fresh_key(name: str, taken: set[str]) -> str:
+    stem = re.sub(r"[^a-z0-9._-]+", "-", name.lower()).lstrip("._-")[:58] or "attribute"
+    numbered = (f"{stem}-{number}" for number in range(2, len(taken) + 3))
+    return next(key for key in (stem, *numbered) if key not in taken)
 
 
 def check_spelling(body: Mapping[str, Any]) -> None:

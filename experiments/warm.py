@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from bandit import policies, quadrature
-from bandit.features import Schema
+from bandit.features import Attribute, AttributeType, Schema
+from bandit.features.schema import FEW
 from bandit.offpolicy.terms import row_terms
 from bandit.policy import Policy
 from bandit.registry import names
@@ -24,10 +25,19 @@ def warm() -> None:
     """Take every path on which a kernel lies: drawing, choosing, learning, reporting and evaluating."""
     even = np.full(len(ARMS), 1 / len(ARMS))
     Draws(b"", 1).variant("anybody", slots=np.arange(len(ARMS)), p=even)
+    _encode()
     for name in names():
         if not name.startswith("vw_"):  # Vowpal Wabbit comes compiled
             _live(policies.create(name, arms=ARMS, schema=Schema.numeric(WIDTH), exploration=0.1))
     _judge(np.tile(even, (ROWS, 1)))
+
+
+def _encode() -> None:
+    """Encode numbers and an interaction of theirs, one row and many."""
+    numbers = [Attribute(name, AttributeType.NUMBER) for name in ("x", "y")]
+    schema = Schema(numbers, interactions=[("x", "y")])
+    schema.encode([{"x": 1.0, "y": 2.0}] * (FEW + 1))
+    schema.encode_one({"x": 1.0, "y": 2.0})
 
 
 def _live(policy: Policy) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from bandit.types import Floats
+from experiments.declarations import declarable
 from experiments.definition import parse
 from experiments.errors import CannotEstimate, Conflict
 from experiments.model import Definition, Experiment, MetricKind, Micros, Reason, UnitKind
@@ -35,9 +36,10 @@ def import_log(log: Log, key: str, *, store: Store, by: str, now: Micros, pseudo
     """Keep a log as the stopped experiment ``key``; nothing of it is served or learned from.
 
     Every row is a decision of its own (``unit: decision``) and an analysis row. Where several positions of a page were
-    logged, the position is an attribute of the context and variants are compared over all positions. The policy is
-    ``fixed`` where every row has the same distribution; else one that moves traffic, so that no report takes the split
-    for a fixed one. A log that holds only the chosen variant's probability is whole if that is 1/K throughout.
+    logged, the position is an attribute of the context and variants are compared over all positions. Attributes get
+    names that are keys; those that would make a vector too wide are kept and not declared. The policy is ``fixed``
+    where every row has the same distribution; else one that moves traffic, so that no report takes the split for a
+    fixed one. A log that holds only the chosen variant's probability is whole if that is 1/K throughout.
 
     Parameters
     ----------
@@ -143,7 +145,7 @@ def _definition(log: Log, key: str, found: _Survey) -> Definition:
             "variants": [
                 {"key": variant, "weight": weight} for variant, weight in zip(log.variants, weights, strict=True)
             ],
-            "context": log.schema.to_json()["attributes"],
+            "context": [attribute.to_json() for attribute in declarable(log.schema.attributes).values()],
             "metrics": [metric],
             "policy": {"name": "fixed" if fixed else moving},
             "exploration": 0.0,
@@ -157,10 +159,14 @@ def _decisions(
 ) -> Iterator[list[LoggedDecision]]:
     ids = DecisionIds()
     policy = "fixed" if found.one_split else "imported"
+    keys = {old: attribute.name for old, attribute in declarable(log.schema.attributes).items()}
     for batch in log.batches():
         rows = log.decode(batch)
         vectors = _vectors(log, rows)
-        contexts = parse_contexts(batch.column("context"))
+        contexts = [
+            {keys.get(name, name): value for name, value in context.items()}
+            for context in parse_contexts(batch.column("context"))
+        ]
         units = _units(batch, pseudonym)
         yield [
             LoggedDecision(

@@ -122,6 +122,16 @@ def test_names_that_cannot_be_keys_are_refused(store: Store, columns: Make, parq
     assert store.experiments() == []
 
 
+def test_names_of_attributes_become_keys(store: Store, columns: Make, parquet_log: Open) -> None:
+    """Attributes that no experiment may declare are renamed, in the declaration and in every context."""
+    log = columns(300)
+    log["context"] = [text.replace('"device"', '"GUser.Device"') for text in log["context"]]
+    done = import_log(parquet_log(log), "spring", store=store, by="test", now=1, pseudonym=_pseudonym)
+    assert "guser.device" in {attribute.name for attribute in done.experiment.definition.context}
+    kept = next(iter(store.log(done.experiment.id)))
+    assert all("guser.device" in decision.context for decision in kept)
+
+
 def test_an_unknown_experiment_is_said_so(store: Store, tmp_path: Path) -> None:
     """Reading or exporting what is not there."""
     with pytest.raises(NotFound):
