@@ -322,6 +322,16 @@ class Sums(Base):
     nonzero: Mapped[int] = mapped_column(BigInteger)
 
 
+class RewardDelays(Base):
+    """How long the objective's rewards took, in analysis rows: one number a bucket of ages (``bandit.delays``)."""
+
+    __tablename__ = "reward_delays"
+
+    experiment_id: Mapped[ExperimentRef]
+    bucket: Mapped[Number]
+    rows: Mapped[float]
+
+
 class Traffic(Base):
     """Decisions a stretch of time and variant: from ten seconds to an hour, the longer the older an experiment is."""
 
@@ -358,6 +368,8 @@ class PolicyVersions(Base):
     rows: Mapped[int] = mapped_column(BigInteger)
     seq: Mapped[int] = mapped_column(BigInteger)
     time: Mapped[Micros]
+    served_checksum: Mapped[Name | None]
+    """Of the state that was served, where it knew open rows as well."""
 
 
 class PolicyBlobs(Base):
@@ -373,6 +385,8 @@ class PolicyBlobs(Base):
     experiment_id: Mapped[ExperimentId]
     version: Mapped[Number]
     blob: Mapped[bytes] = mapped_column(LargeBinary)
+    served: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """What was served, where that is not ``blob``."""
 
 
 class Journals(Base):

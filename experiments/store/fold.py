@@ -6,6 +6,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from bandit.delays import bucket
 from experiments.model import Metric, MetricKind, Micros
 
 
@@ -60,6 +63,31 @@ def fold(metrics: Sequence[Metric], claims: Iterable[Claim], *, time: Micros, un
         outcomes[metric.key] = _value(metric, within)
         counted.update(claim.id for claim in within)
     return Folded(outcomes, frozenset(counted), frozenset({claim.id for claim in distinct} - counted))
+
+
+def delays_of(
+    metric: Metric, claims: Iterable[Claim], *, time: Micros, until: Micros | None
+) -> tuple[tuple[int, float], ...]:
+    """Say which share of a row's outcome had come when: (bucket of ages, share), adding up to 1.
+
+    Nothing for a row without reward, and for one whose window ended early: it does not say what comes late.
+    """
+    if window_end(metric, time=time, until=until) < time + metric.window:
+        return ()
+    within = [claim for claim in claims if claim.metric == metric.key and claim.time < time + metric.window]
+    final = fold([metric], within, time=time, until=None).outcomes[metric.key] - metric.default
+    if final == 0:
+        return ()
+    buckets = bucket(np.array([claim.time - time for claim in within], dtype=np.int64), metric.window).tolist()
+    shares: dict[int, float] = {}
+    seen = 0.0
+    for edge in sorted(set(buckets)):
+        so_far = [claim for claim, at in zip(within, buckets, strict=True) if at <= edge]
+        value = fold([metric], so_far, time=time, until=None).outcomes[metric.key] - metric.default
+        # A score that goes up and down counts by its highest share so far: it was seen, if only in part.
+        shares[edge] = max(min(value / final, 1.0) - seen, 0.0)
+        seen += shares[edge]
+    return tuple((edge, share) for edge, share in shares.items() if share > 0)
 
 
 def window_end(metric: Metric, *, time: Micros, until: Micros | None) -> Micros:

@@ -15,6 +15,7 @@ from experiments.store.decisions import may_count
 from experiments.store.engine import AnyRow, AnySelect, Room
 from experiments.store.leadership import require_epoch
 from experiments.store.maturing import last_row, mature
+from experiments.store.opened import add_delays
 from experiments.store.shapes import Shapes
 from experiments.store.shipping import count
 from experiments.store.sums import add_sums
@@ -116,6 +117,7 @@ def append_rows(connection: Connection, shapes: Shapes, experiment_id: int, rows
         ],
     )
     add_sums(connection, shapes, experiment_id, rows)
+    add_delays(connection, experiment_id, rows)
     count(connection, {experiment_id: {"late": sum(row.late for row in rows)}})
 
 
@@ -157,10 +159,12 @@ def _add_policy(connection: Connection, policy: PolicyVersion, *, now: Micros) -
         "rows": policy.rows,
         "seq": policy.seq,
         "time": policy.time,
+        "served_checksum": policy.served_checksum,
     }
     connection.execute(insert(PolicyVersions), facts)
     if policy.blob is not None:
         row = {"experiment_id": policy.experiment_id, "version": policy.version, "blob": policy.blob}
+        row["served"] = policy.served
         connection.execute(insert(PolicyBlobs), row)
     of_experiment = PolicyBlobs.experiment_id == policy.experiment_id
     kept = (
@@ -180,6 +184,7 @@ def _policies(experiment_id: int) -> AnySelect:
     columns = (
         *(PolicyVersions.experiment_id, PolicyVersions.version, PolicyVersions.phase, PolicyVersions.name),
         *(PolicyVersions.checksum, PolicyVersions.rows, PolicyVersions.seq, PolicyVersions.time, PolicyBlobs.blob),
+        *(PolicyVersions.served_checksum, PolicyBlobs.served),
     )
     query = select(*columns).select_from(PolicyVersions).join(PolicyBlobs, same, isouter=True)
     return query.where(PolicyVersions.experiment_id == experiment_id)
@@ -196,6 +201,8 @@ def _policy(row: AnyRow) -> PolicyVersion:
         rows=row.rows,
         seq=row.seq,
         time=row.time,
+        served=None if row.served is None else bytes(row.served),
+        served_checksum=row.served_checksum,
     )
 
 

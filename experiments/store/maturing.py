@@ -17,7 +17,7 @@ from experiments.store.claims import Head, read_claims
 from experiments.store.codec import from_json, unpack
 from experiments.store.decisions import may_count
 from experiments.store.engine import AnyRow, AnySelect
-from experiments.store.fold import Claim, fold
+from experiments.store.fold import Claim, delays_of, fold
 from experiments.store.shapes import Shapes
 from experiments.store.values import AnalysisRow
 from experiments.tables import AnalysisRows, Decisions, Pending
@@ -39,7 +39,7 @@ def mature(
     claims = read_claims(connection, experiment.id, unit, heads)
     seq, step = last_row(connection, experiment.id)
     return [
-        _analysis_row(connection, shapes, experiment, row, claims.get(row.id, ()), seq=seq + i, step=step + 1)
+        analysis_row(connection, shapes, experiment, row, claims.get(row.id, ()), seq=seq + i, step=step + 1)
         for i, row in enumerate(matured, start=1)
     ]
 
@@ -91,7 +91,7 @@ def _of_same_unit() -> ColumnElement[bool]:
     return and_(same, may_count(_Other))
 
 
-def _analysis_row(
+def analysis_row(
     connection: Connection,
     shapes: Shapes,
     experiment: Experiment,
@@ -101,6 +101,8 @@ def _analysis_row(
     seq: int,
     step: int,
 ) -> AnalysisRow:
+    """Make the row that a decision comes to with these claims."""
+    claims = list(claims)
     shape = shapes.version(connection, experiment.id, row.version)
     folded = fold(experiment.definition.metrics, claims, time=row.time, until=row.until)
     return AnalysisRow(
@@ -117,4 +119,5 @@ def _analysis_row(
         outcomes=folded.outcomes,
         step=step,
         late=len(folded.late),
+        delays=delays_of(experiment.objective, claims, time=row.time, until=row.until) if claims else (),
     )

@@ -12,12 +12,13 @@ from experiments.store.experiments import Experiments
 from experiments.store.leadership import Leadership
 from experiments.store.learning import Learning
 from experiments.store.log import Log
+from experiments.store.opened import Opened
 from experiments.store.reading import Reading
 from experiments.store.schema import check
 from experiments.store.shipping import Shipping
 
 
-class Store(Experiments, Shipping, Leadership, Learning, Reading, Log, Access):
+class Store(Experiments, Shipping, Leadership, Learning, Opened, Reading, Log, Access):
     """Everything that is kept.
 
     Every method is one transaction: it happens whole or not at all. What cannot be done raises one of

@@ -44,6 +44,8 @@ class AnalysisRow:
     """The learning step in which the row matured."""
     late: int = 0
     """Rewards that came after the window: kept, not learned."""
+    delays: tuple[tuple[int, float], ...] = ()
+    """Which share of the objective came in which bucket of ages; empty for a row that was not rewarded."""
 
     @property
     def probability(self) -> float:
@@ -51,9 +53,18 @@ class AnalysisRow:
         return float(self.distribution[self.variants.index(self.variant)])
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class OpenRow:
+    """A row that has not matured: it has no number, and its outcome is what has come so far."""
+
+    row: AnalysisRow
+    age: Micros | None
+    """How long its rewards were awaited; None where its window has ended already."""
+
+
 @dataclass(frozen=True, slots=True)
 class PolicyVersion:
-    """An immutable, checksummed state of a policy."""
+    """An immutable, checksummed state of a policy: what it learned, and what is served where that is more."""
 
     experiment_id: int
     version: int
@@ -68,6 +79,14 @@ class PolicyVersion:
     seq: int
     """The last of them."""
     time: Micros
+    served: bytes | None = field(default=None, repr=False)
+    """The state that workers serve, where it knows open rows as well: never learned on, and not relearned."""
+    served_checksum: str | None = None
+
+    @property
+    def in_force(self) -> tuple[bytes | None, str]:
+        """What workers serve under this version, and its checksum."""
+        return (self.blob, self.checksum) if self.served_checksum is None else (self.served, self.served_checksum)
 
 
 @dataclass(frozen=True, slots=True)
