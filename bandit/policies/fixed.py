@@ -26,7 +26,7 @@ class Fixed(ContextFree):
         return {}
 
     def _weigh(self, arms: Bools) -> Floats:
-        weights = np.array(self.arms.weights)[arms]
+        weights = np.array(self.arms.weights, dtype=np.float64)[arms]
         # The largest is divided out first: weights near the end of the floats must not overflow their sum.
         weights /= weights.max()
         return np.asarray(weights / weights.sum())
