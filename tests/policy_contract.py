@@ -16,6 +16,8 @@ from bandit.validation import InvalidInput
 WIDTH = 3
 KEYS = ("a", "b", "c", "d")
 INPUTS = st.integers(0, 2**32 - 1)
+MODEST = {"fixed": 0.0, "top_two_thompson": 0.1}
+"""What some earn above the uniform policy, by design: one learns nothing, one sends half to the best's rivals."""
 few = settings(max_examples=10, deadline=None, derandomize=True)
 
 
@@ -286,7 +288,7 @@ class PolicyContract:
             policies.create(kind.name, arms=arms, exploration=1.5)
 
     def test_is_no_worse_than_chance(self, kind):
-        """From 600 uniform rows of an easy world it earns more than the uniform policy (the fixed split as much)."""
+        """From 600 uniform rows of an easy world it earns more than the uniform policy (see MODEST for who does not)."""
         rng = np.random.default_rng(7)
         n, arms = 600, 3
         rates = np.array([[0.1, 0.2, 0.9], [0.1, 0.4, 0.9]])
@@ -296,4 +298,4 @@ class PolicyContract:
         policy = make(kind, KEYS[:3], exploration=0.0, width=1)
         policy.learn(batch)
         earned = (policy.distribution(np.array([[0.0], [1.0]])) * rates).sum(axis=1).mean()
-        assert earned >= rates.mean() - 1e-12 if kind.name == "fixed" else earned > rates.mean() + 0.2
+        assert earned >= rates.mean() + MODEST.get(kind.name, 0.2) - 1e-12

@@ -25,7 +25,7 @@ def discovered() -> dict[str, type[Policy]]:
     found = {}
     for module in pkgutil.iter_modules(bandit.policies.__path__, "bandit.policies."):
         for _, kind in inspect.getmembers(import_module(module.name), inspect.isclass):
-            if issubclass(kind, Policy) and not inspect.isabstract(kind):
+            if issubclass(kind, Policy) and not inspect.isabstract(kind) and hasattr(kind, "name"):
                 found[kind.name] = kind
     return found
 
