@@ -16,7 +16,19 @@ def kernel(function: F) -> F:
     The machine code is cached beside the source, else in the user's cache directory. Where neither can be written,
     as in a read-only container, each process compiles anew.
     """
+    return _compiled(function)
+
+
+def long_kernel(function: F) -> F:
+    """Compile ``function`` as :func:`kernel` does, and let other threads run while it does.
+
+    For what takes far longer than handing the interpreter over and getting it back, which may take milliseconds.
+    """
+    return _compiled(function, nogil=True)
+
+
+def _compiled(function: F, **options: Any) -> F:
     try:
-        return cast("F", numba.njit(cache=True, error_model="numpy")(function))
+        return cast("F", numba.njit(cache=True, error_model="numpy", **options)(function))
     except RuntimeError:  # numba's "no locator available": there is nowhere to write
-        return cast("F", numba.njit(error_model="numpy")(function))
+        return cast("F", numba.njit(error_model="numpy", **options)(function))

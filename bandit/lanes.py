@@ -120,6 +120,17 @@ def _add_one_product(_typing: Any, one: Any, other: Any, total: Any) -> Any:
     return types.float64(types.float64, types.float64, types.float64), generate
 
 
+def _add_up(_typing: Any, lanes: Any) -> Any:
+    def generate(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        numbers = [builder.extract_element(args[0], _IR.Constant(_IR.IntType(32), i)) for i in range(LANES)]
+        while len(numbers) > 1:
+            half = len(numbers) // 2
+            numbers = [builder.fadd(numbers[i], numbers[i + half]) for i in range(half)]
+        return numbers[0]
+
+    return types.float64(_TYPE), generate
+
+
 load = cast("Callable[[Floats, int], Any]", intrinsic(_load))
 """``load(array, at)``: the eight numbers from ``at`` on."""
 store = cast("Callable[[Floats, int, Any], None]", intrinsic(_store))
@@ -132,3 +143,5 @@ add_product = cast("Callable[[Any, Any, Any], Any]", intrinsic(_add_product))
 """``add_product(one, other, total)``: ``total + one·other``, lane by lane."""
 add_one_product = cast("Callable[[float, float, float], float]", intrinsic(_add_one_product))
 """``add_one_product(one, other, total)``: the same of single numbers, with the same rounding."""
+add_up = cast("Callable[[Any], float]", intrinsic(_add_up))
+"""``add_up(lanes)``: the sum of the eight, halves added to halves."""

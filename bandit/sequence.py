@@ -1,0 +1,174 @@
+"""One visitor after another, compiled: choose, see the reward, learn, next. For simulations and replays.
+
+Sums are what a policy keeps; solving them anew after every row is what makes learning one by one slow. Here the
+inverses are kept up to date instead, by Sherman and Morrison's formula: with P = A⁻¹ and u = P z, the row (z, r) gives
+
+    P' = P - u u' / (1 + z'u),        θ' = θ + u (r - z'θ) / (1 + z'u).
+
+That drifts by rounding, so that both are derived anew from the sums after 1, 2, 4, ... and then every 8,192 rounds. The
+answers are those of choosing and learning through the policy's two verbs to about 1e-9, and the sums are the same.
+
+An inverse lies in memory in runs of eight columns, all rows of a run together. Since it is symmetric, z'Pz takes only
+the runs' rows down to the diagonal; all of it is read for the one arm that learns.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from bandit.jit import kernel, long_kernel
+from bandit.lanes import LANES, add_multiple, add_product, add_up, fill, load, store
+from bandit.rules import share_out, strength
+from bandit.types import Floats, Ints
+
+LONGEST: Final = 8192
+"""Rounds between two derivations."""
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What happened in n rounds."""
+
+    arms: Ints
+    """(n,) the arm that was drawn."""
+    propensities: Floats
+    """(n,) the probability with which it was drawn."""
+
+
+def pieces(rounds: int) -> list[slice]:
+    """Return the stretches between derivations: ever longer ones.
+
+    >>> [(piece.start, piece.stop) for piece in pieces(10)]
+    [(0, 1), (1, 3), (3, 7), (7, 10)]
+    """
+    found, start, length = [], 0, 1
+    while start < rounds:
+        found.append(slice(start, min(start + length, rounds)))
+        start, length = start + length, min(2 * length, LONGEST)
+    return found
+
+
+@kernel
+def inverses(factor: Floats, inverse: Floats) -> None:
+    """Write P = F F' (K, D, D) to ``inverse`` (K, W, W) in runs of eight columns, W = D padded."""
+    arms, size = factor.shape[:2]
+    wide = inverse.shape[1]
+    inverse[:] = 0.0
+    row = np.empty(size)
+    for k in range(arms):
+        flat = inverse[k].reshape(-1)
+        for j in range(size):
+            row[:] = 0.0
+            for i in range(size):
+                for m in range(max(i, j), size):
+                    row[i] += factor[k, i, m] * factor[k, j, m]
+            for i in range(size):
+                flat[(i // LANES * wide + j) * LANES + i % LANES] = row[i]
+
+
+@long_kernel
+def play(
+    how: tuple[int, float, float, float],
+    learned: float,
+    contexts: Floats,
+    rewards: Floats,
+    uniforms: Floats,
+    inverse: Floats,
+    theta: Floats,
+    arms: Ints,
+    propensities: Floats,
+) -> None:
+    """Play rounds: draw each arm by a uniform number, pay it what its column of ``rewards`` (n, K) says, and learn.
+
+    ``inverse`` (K, W, W) and ``theta`` (K, W) go along; ``learned`` is the weight of the rows learned before.
+    """
+    rule, first, halving, exploration = how
+    count, wide = theta.shape
+    z, along = np.zeros((2, wide))
+    mean, sd, shares = np.empty((3, count))
+    z[0] = 1.0
+    for t in range(len(contexts)):
+        z[1 : contexts.shape[1] + 1] = contexts[t]
+        for k in range(count):
+            mean[k] = _mean(z, theta[k])
+            sd[k] = math.sqrt(max(_variance(z, inverse[k].reshape(-1)), 0.0))
+        share_out(rule, strength(rule, first, halving, learned + t), mean, sd, shares)
+        if exploration > 0:
+            for k in range(count):
+                shares[k] = shares[k] * (1 - exploration) + exploration / count
+        arm = _draw(shares, uniforms[t])
+        arms[t], propensities[t] = arm, shares[arm]
+        _learn(z, rewards[t, arm], inverse[arm].reshape(-1), theta[arm], along)
+
+
+@kernel
+def _draw(shares: Floats, uniform: float) -> int:
+    """Return the arm in whose part of the line a uniform number falls; never one without a share."""
+    total = 0.0
+    for share in shares:
+        total += share
+    target, before = uniform * total, 0.0
+    for k in range(len(shares)):
+        before += shares[k]
+        if before > target:
+            return k
+    return len(shares) - 1
+
+
+@kernel
+def _mean(z: Floats, theta: Floats) -> float:
+    total = fill(0.0)
+    for i in range(0, len(z), LANES):
+        total = add_product(load(z, i), load(theta, i), total)
+    return add_up(total)
+
+
+@kernel
+def _variance(z: Floats, inverse: Floats) -> float:
+    """Return z'Pz = Σ_b z_b'(2 Σ_{c<b} P_bc z_c + P_bb z_b) over runs b, c of eight columns."""
+    wide = len(z)
+    total = fill(0.0)
+    for i in range(0, wide, LANES):
+        above = _times(z, 0, i, inverse, i * wide)
+        own = _times(z, i, i + LANES, inverse, i * wide)
+        total = add_product(load(z, i), add_product(fill(2.0), above, own), total)
+    return add_up(total)
+
+
+@kernel
+def _times(z: Floats, first: int, end: int, inverse: Floats, at: int) -> Any:
+    """Return Σ_j z_j P_j over rows j from ``first`` to ``end`` of the run at ``at``: four sums, so that none waits."""
+    one, two, three, four = fill(0.0), fill(0.0), fill(0.0), fill(0.0)
+    for j in range(first, end, 4):
+        row = at + j * LANES
+        one = add_multiple(z, j, load(inverse, row), one)
+        two = add_multiple(z, j + 1, load(inverse, row + LANES), two)
+        three = add_multiple(z, j + 2, load(inverse, row + 2 * LANES), three)
+        four = add_multiple(z, j + 3, load(inverse, row + 3 * LANES), four)
+    single = fill(1.0)
+    return add_product(single, add_product(single, one, two), add_product(single, three, four))
+
+
+@kernel
+def _learn(z: Floats, reward: float, inverse: Floats, theta: Floats, along: Floats) -> None:
+    """Let an arm learn a row; ``along`` is room for u."""
+    wide = len(z)
+    total = fill(0.0)
+    for i in range(0, wide, LANES):
+        run = _times(z, 0, wide, inverse, i * wide)
+        store(along, i, run)
+        total = add_product(load(z, i), run, total)
+    part = 1.0 / (1.0 + max(add_up(total), 0.0))
+    step = fill(part * (reward - _mean(z, theta)))
+    for i in range(0, wide, LANES):
+        store(theta, i, add_product(step, load(along, i), load(theta, i)))
+    less = -part * along
+    for i in range(0, wide, LANES):
+        run = load(along, i)
+        for row in range(wide):
+            at = i * wide + row * LANES
+            store(inverse, at, add_multiple(less, row, run, load(inverse, at)))
