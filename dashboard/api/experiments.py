@@ -15,11 +15,12 @@ from dashboard.guard.auth import allow
 from experiments.access import Scope
 from experiments.definition import parse
 from experiments.errors import Invalid, NotFound, NotJSON
+from experiments.goals import Goal
 from experiments.model import Definition, Experiment, State, Strict
 
 api = Blueprint("experiments_api", __name__, url_prefix="/api/experiments")
 
-READ_ONLY = ("version", "phase", "state", "winner", "imported")
+READ_ONLY = ("version", "phase", "state", "winner", "imported", "beaten")
 """Fields that the API shows and a definition does not have; sent back, they are taken as they are meant: as read."""
 MOVES = {
     "start": State.RUNNING,
@@ -99,7 +100,10 @@ def _shown(experiment: Experiment) -> dict[str, Any]:
 
 
 def _definition() -> dict[str, Any]:
-    return {name: value for name, value in _object().items() if name not in READ_ONLY}
+    body = {name: value for name, value in _object().items() if name not in READ_ONLY}
+    if body.get("goal") in (Goal.EARN, Goal.PROVE):  # which have an exploration of their own, shown as it is now
+        body.pop("exploration", None)
+    return body
 
 
 def _object() -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import msgspec
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
@@ -98,12 +99,16 @@ def field_of(message: str) -> str | None:
     ('variants-1-key', 'metric_window')
     """
     path = message.partition(":")[0].strip()
-    if found := re.match(r"(variants|context)\[(\d+)\]\.(\w+)", path):
+    if found := re.match(r"(variants|context|variant_attributes)\[(\d+)\]\.(\w+)", path):
         return "-".join(found.groups())
     if found := re.match(r"metrics\[0\]\.(\w+)", path):
         return f"metric_{found[1].removesuffix('_seconds')}"
     head = re.split(r"[.\[]", path)[0]
-    return head if head in {"key", "name", "hypothesis", "traffic", "audience", "starts_at", "ends_at"} else None
+    return head if head in _FIELDS else None
+
+
+_FIELDS = {"key", "name", "hypothesis", "traffic", "audience", "starts_at", "ends_at", "tags", "interactions"}
+"""Fields of an experiment that are one field of the form."""
 
 
 def _page(
@@ -134,7 +139,8 @@ def _page(
         types=list(AttributeType),
         window_units=list(WINDOW_UNITS),
         blank_variant=VariantFields(),
-        blank_attribute=AttributeFields(),
+        blank_attribute=AttributeFields.blank(),
+        blank_variant_attribute=AttributeFields(),
     )
     return make_response(page, error.status if error else 409 if changed else 200)
 
@@ -177,11 +183,22 @@ def _rows_changed(form: ExperimentForm) -> bool:
     if action == "add" and number == "variant":
         form.variants.append(VariantFields())
     elif action == "add" and number == "attribute":
-        form.context.append(AttributeFields())
-    elif action == "remove-variant" and 0 <= row < len(form.variants):
-        del form.variants[row]
-    elif action == "remove-attribute" and 0 <= row < len(form.context):
-        del form.context[row]
+        form.context.append(AttributeFields.blank())
+    elif action == "add" and number == "variant_attribute":
+        form.variant_attributes.append(AttributeFields())
     else:
+        return _removed(form, action, row)
+    return True
+
+
+def _removed(form: ExperimentForm, action: str, row: int) -> bool:
+    actions: dict[str, list[Any]] = {
+        "remove-variant": form.variants,
+        "remove-attribute": form.context,
+        "remove-variant_attribute": form.variant_attributes,
+    }
+    rows = actions.get(action, [])
+    if not 0 <= row < len(rows):
         return False
+    del rows[row]
     return True

@@ -56,7 +56,7 @@ class VariantFields:
 
 @dataclass
 class AttributeFields:
-    """One context attribute as typed."""
+    """One attribute of the context, or of the variants, as typed."""
 
     name: str = ""
     type: str = "category"
@@ -64,6 +64,8 @@ class AttributeFields:
     period: str = ""
     center: str = ""
     scale: str = ""
+    columns: str = ""
+    standardize: bool = False
     always_known: str = ""
     """Not shown; kept so that saving changes nothing that was not touched."""
 
@@ -79,8 +81,15 @@ class AttributeFields:
             period=_number(attribute.get("period")),
             center=_number(attribute.get("center") or None),
             scale=_number(None if attribute.get("scale") == 1 else attribute.get("scale")),
+            columns=_number(attribute.get("columns")),
+            standardize=attribute.get("standardize", False),
             always_known="yes" if attribute.get("always_known") else "",
         )
+
+    @classmethod
+    def blank(cls) -> AttributeFields:
+        """Return a new attribute of the context: as a number, it would be standardized."""
+        return cls(standardize=True)
 
 
 @dataclass
@@ -102,14 +111,19 @@ class ExperimentForm:
     metric_max: str = ""
     metric_cap: str = ""
     policy: str = "thompson"
+    goal: str = "custom"
     exploration: str = "20"
+    may_change: str = ""
+    """``yes`` where a variant that is worse today may be better tomorrow."""
     starts_at: str = ""
     ends_at: str = ""
     tags: str = ""
+    interactions: str = ""
     params: dict[str, str] = field(default_factory=dict)
     """Typed parameters by ``POLICY.NAME``, of every policy that the form showed."""
     variants: list[VariantFields] = field(default_factory=list)
     context: list[AttributeFields] = field(default_factory=list)
+    variant_attributes: list[AttributeFields] = field(default_factory=list)
 
     @classmethod
     def empty(cls) -> ExperimentForm:
@@ -133,12 +147,16 @@ class ExperimentForm:
             **{f"metric_{name}": _number(metric[name]) for name in ("default", "min", "max", "cap")},
             policy=policy["name"],
             params={f"{policy['name']}.{name}": str(value) for name, value in policy["params"].items()},
+            goal=definition.get("goal", "custom"),
             exploration=_percent(0.2 if exploration is None else exploration),
+            may_change="yes" if definition.get("may_change") else "",
             starts_at=_local_time(definition.get("starts_at")),
             ends_at=_local_time(definition.get("ends_at")),
             tags=", ".join(definition["tags"]),
+            interactions=", ".join(" * ".join(pair) for pair in definition.get("interactions", ())),
             variants=[VariantFields.of(variant) for variant in definition["variants"]],
             context=[AttributeFields.of(attribute) for attribute in definition["context"]],
+            variant_attributes=[AttributeFields.of(made) for made in definition.get("variant_attributes", ())],
         )
 
     @classmethod
@@ -151,6 +169,7 @@ class ExperimentForm:
             params=params,
             variants=list(_rows(typed, "variants", VariantFields)),
             context=list(_rows(typed, "context", AttributeFields)),
+            variant_attributes=list(_rows(typed, "variant_attributes", AttributeFields)),
         )
         for index, row in enumerate(form.variants):
             row.control = typed.get("control") == str(index)
@@ -166,11 +185,15 @@ class ExperimentForm:
             "unit": self.unit,
             "traffic": reader.share("traffic", self.traffic),
             "variants": [_variant(reader, f"variants-{i}", row) for i, row in enumerate(self.variants)],
-            "context": [_attribute(reader, f"context-{i}", row) for i, row in enumerate(self.context)],
+            "context": _attributes(reader, "context", self.context),
+            "interactions": reader.pairs("interactions", self.interactions),
+            "variant_attributes": _attributes(reader, "variant_attributes", self.variant_attributes),
             "audience": reader.mapping("audience", self.audience) or None,
             "metrics": [self._metric(reader)],
             "policy": {"name": self.policy, "params": self._params(reader)},
-            "exploration": reader.share("exploration", self.exploration),
+            "goal": self.goal or "custom",
+            "exploration": reader.share("exploration", self.exploration) if self.goal in {"", "custom"} else None,
+            "may_change": bool(self.may_change),
             "starts_at": _iso(self.starts_at),
             "ends_at": _iso(self.ends_at),
             "tags": listed(self.tags),
@@ -223,13 +246,19 @@ def _variant(reader: FieldReader, prefix: str, row: VariantFields) -> dict[str, 
     }
 
 
+def _attributes(reader: FieldReader, path: str, rows: list[AttributeFields]) -> list[dict[str, Any]]:
+    return [_attribute(reader, f"{path}-{i}", row) for i, row in enumerate(rows)]
+
+
 def _attribute(reader: FieldReader, prefix: str, row: AttributeFields) -> dict[str, Any]:
     attribute: dict[str, Any] = {"name": row.name.strip(), "type": row.type}
     if row.always_known:
         attribute["always_known"] = True
     if row.type in {"category", "tags"}:
         attribute["values"] = reader.values(f"{prefix}-values", row.values)
-    wanted = {"cyclic": ("period",), "number": ("center", "scale")}.get(row.type, ())
+    if row.type == "number" and row.standardize:
+        attribute["standardize"] = True
+    wanted = {"cyclic": ("period",), "number": ("center", "scale"), "text": ("columns",)}.get(row.type, ())
     for name in wanted:
         value = reader.number(f"{prefix}-{name}", getattr(row, name))
         if value is not None:
@@ -244,8 +273,8 @@ def _rows(typed: Mapping[str, str], prefix: str, kind: type[Row]) -> Iterator[Ro
         values: dict[str, Any] = {
             item.name: typed.get(f"{prefix}-{number}-{item.name}", "") for item in fields(kind) if item.type == "str"
         }
-        if kind is VariantFields:
-            values["enabled"] = f"{prefix}-{number}-enabled" in typed
+        boxes = [item.name for item in fields(kind) if item.type == "bool"]
+        values |= {name: f"{prefix}-{number}-{name}" in typed for name in boxes}
         yield kind(**values)
 
 

@@ -66,6 +66,14 @@ class FieldReader:
         value = self._try(name, json.loads, text, "This begins like a JSON list but is none.")
         return [str(item) for item in value or ()]
 
+    def pairs(self, name: str, text: str) -> list[list[str]]:
+        """Read pairs of names between commas, each with a star between the two."""
+        pairs = [[half.strip() for half in pair.split("*")] for pair in listed(text)]
+        for pair in pairs:
+            if len(pair) != 2 or not all(pair):
+                self.problems[name] = f"{' * '.join(pair)[:40]!r} is not a pair: write it like device * hour."
+        return pairs
+
     def check(self, name: str, parameter: Parameter, value: float | None) -> None:
         """Hold a policy's parameter against its range; None was reported when it was read."""
         try:

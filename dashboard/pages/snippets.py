@@ -63,6 +63,7 @@ def _example(attribute: Attribute) -> Any:
         AttributeType.BOOLEAN: True,
         AttributeType.NUMBER: attribute.center,
         AttributeType.CYCLIC: 0,
+        AttributeType.TEXT: "cheap red shoes",
     }[AttributeType(attribute.type)]
 
 

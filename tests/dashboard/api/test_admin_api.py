@@ -39,6 +39,24 @@ def test_an_experiment_walks_through_the_api(client: FlaskClient, body: dict[str
     assert [item["key"] for item in client.get("/api/experiments").json["experiments"]] == ["spring"]
 
 
+def test_attributes_and_goals_walk_through_the_api(client: FlaskClient, body: dict[str, Any]) -> None:
+    """What is declared of visitors and variants is kept; what was read may be sent back; types are frozen."""
+    text, tone = {"name": "query", "type": "text", "columns": 8}, {"name": "tone", "type": "category"}
+    declared = {"context": [text], "variant_attributes": [tone], "goal": "earn"}
+    created = client.post("/api/experiments", json=body | declared | {"interactions": []})
+    assert created.status_code == 201, created.json
+    shown = client.get("/api/experiments/spring").json
+    assert (shown["context"][0]["columns"], shown["variant_attributes"][0]["name"]) == (8, "tone")
+    shown["variants"][0]["attributes"] = {"tone": "calm"}
+    saved = client.put("/api/experiments/spring", json=shown)
+    assert (saved.status_code, saved.json["goal"]) == (200, "earn")
+    started = client.post("/api/experiments/spring/start").json
+    retyped = started | {"variant_attributes": [tone | {"type": "number"}], "variants": body["variants"]}
+    refused = client.put("/api/experiments/spring", json=retyped)
+    assert refused.status_code == 422
+    assert "variant_attributes.tone.type" in refused.json["error"]["message"]
+
+
 @pytest.mark.parametrize(
     ("data", "status"),
     [

@@ -57,15 +57,20 @@ class Dangers(HTMLParser):
             self._data = False
 
 
+TONE = {"name": "tone", "type": "category"}
+
+
 @pytest.mark.parametrize("payload", PAYLOADS)
 def test_typed_text_stays_text(admin: Any, kept: Store, body: dict[str, Any], payload: str) -> None:
     """In every editable text of an experiment, on every page that shows it."""
-    body |= {"name": payload, "hypothesis": payload, "tags": [payload], "audience": {payload: payload}}
+    body |= {"name": payload, "hypothesis": payload, "tags": [payload[:64], *ATTACKS], "audience": {payload: payload}}
     for variant in body["variants"]:
         variant["name"] = payload
         variant["content"] = dict.fromkeys(("headline", "text", "image", "button", payload), payload)
         variant["attributes"] = {payload: payload}
     body["context"] = [{"name": "device", "type": "category", "values": [payload]}]
+    body["context"] += [{"name": "query", "type": "text"}, {"name": "age", "type": "number", "standardize": True}]
+    body |= {"interactions": [["device", "query"]], "variant_attributes": [TONE | {"values": [payload]}]}
     kept.create_experiment(parse(body), by=payload)
     kept.set_state("spring", State.RUNNING, by=payload)
     kept.audit(payload, payload, payload, {payload: [payload]})

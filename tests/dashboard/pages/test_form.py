@@ -30,6 +30,13 @@ FULL: dict[str, Any] = {
         {"name": "age", "type": "number", "center": 40, "scale": 12.5, "always_known": True},
         {"name": "seen", "type": "boolean"},
         {"name": "tags", "type": "tags", "values": ["sale", "new"]},
+        {"name": "query", "type": "text", "columns": 16},
+        {"name": "price", "type": "number", "standardize": True},
+    ],
+    "interactions": [["device", "hour"], ["age", "age"]],
+    "variant_attributes": [
+        {"name": "tone", "type": "number", "scale": 2.5, "always_known": True},
+        {"name": "mood", "type": "category", "values": ["calm"]},
     ],
     "audience": {"device": "mobile", "$or": [{"hour": {"$gte": 9}}, {"age": {"$lt": 30}}]},
     "metrics": [
@@ -55,12 +62,11 @@ def typed(form: ExperimentForm) -> dict[str, str]:
     """What a browser sends for a form."""
     plain = {item.name: getattr(form, item.name) for item in fields(form) if item.type == "str"}
     plain |= {f"param-{name}": text for name, text in form.params.items()}
-    for prefix, rows in (("variants", form.variants), ("context", form.context)):
-        for number, row in enumerate(rows):
+    for prefix in ("variants", "context", "variant_attributes"):
+        for number, row in enumerate(getattr(form, prefix)):
             values: Mapping[str, Any] = {item.name: getattr(row, item.name) for item in fields(row)}
             plain |= {f"{prefix}-{number}-{name}": value for name, value in values.items() if isinstance(value, str)}
-            if values.get("enabled"):
-                plain[f"{prefix}-{number}-enabled"] = "on"
+            plain |= {f"{prefix}-{number}-{name}": "on" for name in ("enabled", "standardize") if values.get(name)}
             if values.get("control"):
                 plain["control"] = str(number)
     return plain
@@ -82,6 +88,16 @@ def test_every_policy_survives_the_form_with_its_parameters(name: str) -> None:
     assert parse(ExperimentForm.read(typed(form)).body()).policy == definition.policy
 
 
+@pytest.mark.parametrize(
+    "goal", [{"goal": "earn"}, {"goal": "prove", "may_change": True}, {"goal": "custom", "exploration": 0.05}]
+)
+def test_every_goal_survives_the_form(goal: dict[str, Any]) -> None:
+    """What exploration is for stays as it was, with the share of its own where it has one."""
+    definition = parse({name: FULL[name] for name in ("key", "variants", "metrics")} | goal)
+    form = ExperimentForm.of(msgspec.to_builtins(definition))
+    assert parse(ExperimentForm.read(typed(form)).body()) == definition
+
+
 def test_an_empty_form_needs_only_a_key() -> None:
     """The defaults of the form are an experiment."""
     form = ExperimentForm.read(typed(ExperimentForm.empty()) | {"key": "spring"})
@@ -101,6 +117,8 @@ def test_an_empty_form_needs_only_a_key() -> None:
         ("traffic", "", "needed"),
         ("traffic", "nan", "not a number"),
         ("exploration", "-1", "from 0 to 100"),
+        ("interactions", "device hour", "'device hour' is not a pair"),
+        ("interactions", "device * hour, device *", "'device * ' is not a pair"),
         ("metric_window", "soon", "not a number"),
         ("variants-0-weight", "1e999", "not a number"),
         ("variants-1-content", '{"headline": "twice"}', "its own field"),
