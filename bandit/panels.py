@@ -103,7 +103,8 @@ def integrate(
     center, scale
         (K,) mode and width of each density.
     left, right
-        (K,) where each density begins and ends, as far as anybody can tell.
+        (K,) where each density begins and ends, as far as anybody can tell. No scale is below 1e-13 of a distance to
+        0, so that every panel moves on.
     peak
         (K,) logarithm of the density at the mode.
     nodes, weights, tails
@@ -117,17 +118,15 @@ def integrate(
     after = np.empty((arms + 1, order))
     place, common, before, highest = np.empty((4, order))
     best[:] = 0.0
-    # Values are taken from where they are, so that a large mean does not cost the loss its digits.
-    origin = float(center.max()) if kind in (NORMAL, STUDENT) else 0.0
     low, edge, top = left.max(), right.max(), 0.0
     while edge > low:
-        step = min(edge - low, _step(kind, edge, center, scale, right, width))
-        half = 0.5 * step
+        end = max(low, _end(kind, edge, center, scale, right, width))
+        half = 0.5 * (edge - end)
         for i in range(order):
-            place[i] = edge - half + half * nodes[i]
+            place[i] = end + half * (1 + nodes[i])
             common[i] = log1pexp(place[i]) if kind == BETA else 0.0
         for k in range(arms):
-            if edge - step >= right[k]:
+            if end >= right[k]:
                 density[k] = 0.0
                 below[k] = 1.0
                 continue
@@ -136,23 +135,23 @@ def integrate(
             survival[k] = _distribute(density[k], survival[k], weights, tails, below[k])
         _multiply(density, below, weights, before, after, highest, best)
         for i in range(order):
-            top += (_value(kind, place[i]) - origin) * highest[i]
-        edge -= step
+            top += _value(kind, place[i]) * highest[i]
+        edge = end
     total = best.sum()
     best /= total
-    return float(origin + top / total)
+    return float(top / total)
 
 
 @kernel
-def _step(kind: int, edge: float, center: Floats, scale: Floats, right: Floats, width: float) -> float:
-    """Return the widest panel left of ``edge`` that no arm forbids; one that ends further left is met at its end."""
-    step = math.inf
+def _end(kind: int, edge: float, center: Floats, scale: Floats, right: Floats, width: float) -> float:
+    """Return the left end of the widest panel from ``edge`` on that no arm forbids; none crosses where one begins."""
+    end = -math.inf
     for k in range(len(center)):
         own = width * scale[k]
         if kind == STUDENT:  # its tails are powers, which look the same at every distance
             own = max(own, 0.25 * width * abs(edge - center[k]))
-        step = min(step, own if edge <= right[k] else max(own, edge - right[k]))
-    return step
+        end = max(end, edge - own if edge <= right[k] else min(edge - own, right[k]))
+    return end
 
 
 @kernel

@@ -3,6 +3,9 @@
 The error is at most 1e-9 for any mixture of well and badly known arms; nothing here is random. A draw from these
 probabilities has the law of Thompson sampling, and its propensity is known. Both numbers come from the same nodes:
 ask for both at once with ``best_and_loss_*``.
+
+What floats cannot tell apart is not told apart: more than 1e15 visitors count as so many, and a standard deviation
+below 1e-13 of how far its mean is from the highest mean counts as that.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ _FINE = rule(16)
 _WIDTH = 2.5
 _DROP = 32.0
 """Densities are cut where they fell by e^-32, 1e-14; with these panels no law errs by more than 3e-12 (measured)."""
+_PLENTY = 1e15
 
 
 def best_and_loss_beta(a: npt.ArrayLike, b: npt.ArrayLike) -> tuple[Floats, Floats]:
@@ -183,12 +187,20 @@ def _gamma_extent(shape: float, drop: float, side: float) -> float:
 
 
 @kernel
+def _bounded(size: float) -> float:
+    """Return by what to multiply a posterior of so many visitors, that it is not narrower than floats can tell."""
+    return min(1.0, _PLENTY / size)
+
+
+@kernel
 def _beta_kernel(
     a: Floats, b: Floats, nodes: Floats, weights: Floats, tails: Floats, width: float, drop: float, best: Floats
 ) -> float:
     arms = len(a)
     center, scale, left, right, peak = np.empty((5, arms))
     for k in range(arms):
+        bound = _bounded(a[k] + b[k])
+        a[k], b[k] = max(a[k] * bound, min(a[k], 0.1)), max(b[k] * bound, min(b[k], 0.1))
         center[k] = math.log(a[k] / b[k])
         spread = math.sqrt(1 / a[k] + 1 / b[k])
         # The logistic function has poles at ±iπ: panels much wider than that would not converge.
@@ -207,6 +219,8 @@ def _gamma_kernel(
     arms = len(shape)
     center, scale, left, right, peak = np.empty((5, arms))
     for k in range(arms):
+        bound = _bounded(shape[k])
+        shape[k], rate[k] = shape[k] * bound, rate[k] * bound
         center[k] = math.log(shape[k] / rate[k])
         # The right side falls as e^-shape·e^u does, however small the shape.
         scale[k] = min(1 / math.sqrt(shape[k]), 1.0)
@@ -230,13 +244,18 @@ def _student_kernel(
 ) -> float:
     arms = len(mean)
     reach, peak = np.empty((2, arms))
+    # Counted from the highest mean, large means cost no digits where arms are told apart.
+    center = mean - mean.max()
+    scale = np.maximum(scale, -1e-13 * center)
     for k in range(arms):
         # Here it is the mass beyond, not the density, that fell by e^-drop: heavy tails have mass where they are low.
         reach[k] = scale[k] * math.sqrt(df[k] * math.expm1(min(2 * drop[k] / df[k], 600.0)))
         half = 0.5 * df[k]
         rest = _stirling(half + 0.5) - _stirling(half) + half * math.log1p(0.5 / half) - 0.5
         peak[k] = rest - math.log(scale[k] * math.sqrt(2 * math.pi))
-    return integrate(STUDENT, mean, scale, mean - reach, mean + reach, peak, df, df, nodes, weights, tails, width, best)
+    left, right = center - reach, center + reach
+    top = integrate(STUDENT, center, scale, left, right, peak, df, df, nodes, weights, tails, width, best)
+    return float(mean.max() + top)
 
 
 @kernel
@@ -252,9 +271,13 @@ def normal_kernel(
     drop
         Densities are cut where they fell by e^-drop.
     """
+    center = mean - mean.max()
+    sd = np.maximum(sd, -1e-13 * center)
     reach = math.sqrt(2 * drop) * sd
+    left, right = center - reach, center + reach
     peak = -np.log(sd * math.sqrt(2 * math.pi))
-    return integrate(NORMAL, mean, sd, mean - reach, mean + reach, peak, sd, sd, nodes, weights, tails, width, best)
+    top = integrate(NORMAL, center, sd, left, right, peak, sd, sd, nodes, weights, tails, width, best)
+    return float(mean.max() + top)
 
 
 def _finite(name: str, values: npt.ArrayLike) -> Floats:
