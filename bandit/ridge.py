@@ -15,6 +15,7 @@ from bandit.jit import kernel
 from bandit.lanes import LANES, add_multiple, add_one_product, fill, load, padded, store
 from bandit.types import Bools, Floats, Ints
 
+_ROUNDING: Final = 2.0**-52
 _FEW: Final = 4
 """Rows of an arm below which to prepare them costs more than it saves."""
 _TOGETHER: Final = 64
@@ -81,12 +82,13 @@ def _add_row(context: Floats, reward: float, weight: float, outer: Floats, cross
     for i in range(len(z)):
         if weighted[i] != 0.0:  # one-hot contexts are mostly zeros
             cross[i] = add_one_product(weighted[i], reward, cross[i])
-            _add_run(weighted[i], z[i:], outer[i, i:])
-            _add_run(z[i], weighted[:i], outer[i, :i])
+            add_run(weighted[i], z[i:], outer[i, i:])
+            add_run(z[i], weighted[:i], outer[i, :i])
 
 
 @kernel
-def _add_run(multiple: float, row: Floats, total: Floats) -> None:
+def add_run(multiple: float, row: Floats, total: Floats) -> None:
+    """Add a multiple of one run of memory to another."""
     for i in range(len(total)):
         total[i] = add_one_product(multiple, row[i], total[i])
 
@@ -192,19 +194,22 @@ def factorise(touched: Bools, outer: Floats, cross: Floats, ridge: float, factor
 
 @kernel
 def _cholesky(outer: Floats, ridge: float, upper: Floats) -> None:
-    """Write U with U'U = ``outer`` + ``ridge``·I; what is below its diagonal is not used."""
+    """Write U with U'U = ``outer`` + ``ridge``·I; what is below its diagonal is not used.
+
+    A - λI is positive semi-definite, so that no pivot is below λ, and what has been lost to rounding is at most some
+    2⁻⁵² D of the diagonal: a pivot below either is rounding.
+    """
     size = len(outer)
     upper[:] = outer
     for j in range(size):
-        # A - λI is positive semi-definite, so that no pivot is below λ: what is, is rounding.
-        pivot = math.sqrt(max(upper[j, j] + ridge, ridge))
-        upper[j, j] = pivot
-        for i in range(j + 1, size):
-            upper[j, i] /= pivot
-        for i in range(j + 1, size):
-            multiple = upper[j, i]
-            for m in range(i, size):
-                upper[i, m] -= multiple * upper[j, m]
+        least = max(ridge, _ROUNDING * size * outer[j, j])
+        pivot = math.sqrt(max(upper[j, j] + ridge, least))
+        row = upper[j, j:]
+        row[0] = pivot
+        for i in range(1, len(row)):
+            row[i] /= pivot
+        for i in range(1, len(row)):
+            add_run(-row[i], row[i:], upper[j + i, j + i :])
 
 
 @kernel
@@ -216,9 +221,7 @@ def _invert(upper: Floats, factor: Floats) -> None:
         factor[j, j] = 1.0
         for m in range(j, size):
             factor[j, m] /= upper[m, m]
-            multiple = factor[j, m]
-            for i in range(m + 1, size):
-                factor[j, i] -= multiple * upper[m, i]
+            add_run(-factor[j, m], upper[m, m + 1 :], factor[j, m + 1 :])
 
 
 @kernel
@@ -226,8 +229,7 @@ def _solve(factor: Floats, cross: Floats, projected: Floats, theta: Floats) -> N
     """Write F F' ``cross``."""
     projected[:] = 0.0
     for i in range(len(theta)):
-        for m in range(i, len(theta)):
-            projected[m] += cross[i] * factor[i, m]
+        add_run(cross[i], factor[i, i:], projected[i:])
     for i in range(len(theta)):
         theta[i] = 0.0
         for m in range(i, len(theta)):

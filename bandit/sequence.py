@@ -22,6 +22,7 @@ import numpy as np
 
 from bandit.jit import kernel, long_kernel
 from bandit.lanes import LANES, add_multiple, add_product, add_up, fill, load, store
+from bandit.ridge import add_run
 from bandit.rules import share_out, strength
 from bandit.types import Floats, Ints
 
@@ -58,16 +59,16 @@ def inverses(factor: Floats, inverse: Floats) -> None:
     arms, size = factor.shape[:2]
     wide = inverse.shape[1]
     inverse[:] = 0.0
-    row = np.empty(size)
     for k in range(arms):
+        product = np.zeros((size, size))
+        columns = factor[k].T.copy()
+        for m in range(size):  # P = Σ_m f_m f_m', f_m being F's column m, which ends at its diagonal
+            for j in range(m + 1):
+                add_run(columns[m, j], columns[m, : m + 1], product[j, : m + 1])
         flat = inverse[k].reshape(-1)
         for j in range(size):
-            row[:] = 0.0
             for i in range(size):
-                for m in range(max(i, j), size):
-                    row[i] += factor[k, i, m] * factor[k, j, m]
-            for i in range(size):
-                flat[(i // LANES * wide + j) * LANES + i % LANES] = row[i]
+                flat[(i // LANES * wide + j) * LANES + i % LANES] = product[j, i]
 
 
 @long_kernel
