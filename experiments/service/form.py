@@ -87,7 +87,13 @@ class Form:
         self, secret: Secret, experiment: Experiment, *, variant: str, content: Raw, policy: PolicyName, reason: Reason
     ) -> None:
         self._secret = secret
-        self._token = stub(secret, experiment=experiment.id, variant=variant, policy_version=policy.version)
+        self._token = stub(
+            secret,
+            experiment=experiment.id,
+            variant=variant,
+            policy_version=policy.version,
+            preview=reason is Reason.PREVIEW,
+        )
         shared = _Shared(
             experiment=experiment.id,
             version=experiment.version,

@@ -22,7 +22,7 @@ STICKY_AGE = 90 * 86_400 * 1_000_000
 LONGEST = 256
 """Characters of the longest text that is looked at; a real token has at most 192."""
 
-_FORMAT = 1
+_FORMAT, _PREVIEW_FORMAT = 1, 2
 _HEAD = Struct(">BBIIB")
 """Format, key id, experiment, policy version, length of the variant's key; the key follows, padded."""
 _TAIL = Struct(">16s16sdQ")
@@ -42,29 +42,40 @@ class Token(NamedTuple):
     probability: float
     policy_version: int
     time: int
+    preview: bool = False
+    """Whether somebody only looked at the variant."""
 
     def rewardable(self, now: int, *, window: int) -> bool:
         """Whether a reward may still name it: until the reward ``window`` (µs) and a day are over."""
         return now <= self.time + window + REWARD_GRACE
 
     def sticks(self, now: int) -> bool:
-        """Whether a visitor may still stay with it: 90 days."""
-        return now <= self.time + STICKY_AGE
+        """Whether a visitor may still stay with it: 90 days, and never with what was a preview."""
+        return not self.preview and now <= self.time + STICKY_AGE
 
 
 def sign(token: Token, secret: Secret) -> str:
     """The token as text, signed with the secret's newest token key."""
-    start = stub(secret, experiment=token.experiment, variant=token.variant, policy_version=token.policy_version)
+    start = stub(
+        secret,
+        experiment=token.experiment,
+        variant=token.variant,
+        policy_version=token.policy_version,
+        preview=token.preview,
+    )
     text = complete(
         start, secret, decision=token.decision, unit=token.unit, probability=token.probability, time=token.time
     )
     return text.decode()
 
 
-def stub(secret: Secret, *, experiment: int, variant: str, policy_version: int) -> bytes:
+def stub(secret: Secret, *, experiment: int, variant: str, policy_version: int, preview: bool = False) -> bytes:
     """The start of a token, which all decisions for one variant under one policy version share."""
     key = variant.encode()
-    head = _HEAD.pack(_FORMAT, secret.token_key, experiment, policy_version, len(key)) + key
+    head = (
+        _HEAD.pack(_PREVIEW_FORMAT if preview else _FORMAT, secret.token_key, experiment, policy_version, len(key))
+        + key
+    )
     return head + bytes(-(len(head) + _TAIL.size + MAC_BYTES) % 3)  # whole groups of base64 need no padding
 
 
@@ -85,7 +96,7 @@ def verify(text: str, secret: Secret) -> Token:
     """
     sealed = _decode(text)
     body, mac = sealed[:-MAC_BYTES], sealed[-MAC_BYTES:]
-    if len(body) < _HEAD.size + _TAIL.size or body[0] != _FORMAT:
+    if len(body) < _HEAD.size + _TAIL.size or body[0] not in (_FORMAT, _PREVIEW_FORMAT):
         _refuse()
     key = secret.token_keys.get(body[1])
     if key is None or not compare_digest(key.mac(body), mac):
@@ -100,6 +111,7 @@ def verify(text: str, secret: Secret) -> Token:
         probability=probability,
         policy_version=policy_version,
         time=time,
+        preview=body[0] == _PREVIEW_FORMAT,
     )
 
 

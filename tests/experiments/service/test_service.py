@@ -276,6 +276,16 @@ def test_a_previous_decision_that_does_not_hold_is_ignored(
     assert choose(service, **fields).reason is Reason.POLICY
 
 
+def test_nobody_stays_with_a_preview(serving: Callable[..., Service], journalled: Callable[[], list[Record]]) -> None:
+    """A site that sends a preview's token back gets a decision, from which the policy may learn."""
+    service = serving()
+    looked = choose(service, preview="c", scope=Scope.SERVER)
+    again = choose(service, previous=looked.decision)
+    assert (again.reason, again.variant in {"a", "b"}) == (Reason.POLICY, True)
+    assert choose(service, previous=again.decision).reason is Reason.STICKY
+    assert [type(record) for record in journalled()] == [DecisionRecord, DecisionRecord, RepeatRecord]
+
+
 def test_a_unit_is_needed_where_visitors_are_assigned(serving: Callable[..., Service]) -> None:
     """And is a choice where decisions are."""
     with pytest.raises(Invalid, match="unit"):

@@ -34,6 +34,7 @@ hex16 = st.binary(min_size=16, max_size=16).map(bytes.hex)
         probability=st.floats(0, 1),
         policy_version=st.integers(0, 2**32 - 1),
         time=st.integers(0, 2**63),
+        preview=st.booleans(),
     )
 )
 def test_what_was_signed_comes_back_exactly(token: Token) -> None:
