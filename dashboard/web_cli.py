@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dashboard.guard import names
 from dashboard.settings import Setting, Settings, settings
 from experiments.access import APIKey, Scope, UserRole
 from experiments.cli.console import json_option, opened, show, show_rows, store_options
@@ -74,8 +75,8 @@ def add_user_command(email: str, role: str, as_json: bool, **flags: str | None) 
 
     read = Settings.read(os.environ, **flags)
     with opened(read.store) as store:
-        user = store.add_user(email, role=UserRole(role))
-        store.audit(BY, "user.add", email, {"role": role})
+        user = store.add_user(names.email(email), role=UserRole(role))
+        store.audit(BY, "user.add", user.email, {"role": role})
         link = sign_in_link(store, user.email, url=read.url)
     show({"email": user.email, "role": user.role.value, "link": link}, as_json=as_json)
 
@@ -90,8 +91,8 @@ def link_user_command(email: str, as_json: bool, **flags: str | None) -> None:
 
     read = Settings.read(os.environ, **flags)
     with opened(read.store) as store:
-        user = store.user(email)
-        store.audit(BY, "user.link", email, {})
+        user = store.user(names.email(email))
+        store.audit(BY, "user.link", user.email, {})
         link = sign_in_link(store, user.email, url=read.url)
     show({"email": user.email, "role": user.role.value, "link": link}, as_json=as_json)
 
@@ -111,9 +112,9 @@ def add_key_command(store: Store, name: str, scope: str, origins: tuple[str, ...
     """Make a key; it is shown now and never again."""
     key = f"landit_{scope}_{secrets.token_urlsafe(32)}"
     digest = hashlib.sha256(key.encode()).digest()
-    store.add_key(name, scope=Scope(scope), sha256=digest, origins=origins)
-    store.audit(BY, "key.add", name, {"scope": scope, "origins": list(origins)})
-    show({"name": name, "scope": scope, "key": key}, as_json=as_json)
+    made = store.add_key(names.key_name(name), scope=Scope(scope), sha256=digest, origins=names.origins(origins))
+    store.audit(BY, "key.add", made.name, {"scope": scope, "origins": list(made.origins)})
+    show({"name": made.name, "scope": scope, "key": key}, as_json=as_json)
 
 
 @key_group.command("list")

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from dashboard.extension import store
-from dashboard.guard import auth, passwords
+from dashboard.guard import auth, names, passwords
 from dashboard.guard.auth import allow
 from experiments.access import Scope, UserRole
 from experiments.errors import Conflict, Invalid
 
 pages = Blueprint("keys", __name__, url_prefix="/keys")
-
-LONGEST_NAME = 100
 
 
 @pages.get("")
@@ -29,15 +25,12 @@ def listing() -> ResponseReturnValue:
 @allow(UserRole.ADMIN)
 def create() -> ResponseReturnValue:
     """Make a key and show it, now and never again."""
-    name = request.form.get("name", "").strip()
     try:
+        name = names.key_name(request.form.get("name", ""))
         scope = _scope(request.form.get("scope", ""))
-        if not 1 <= len(name) <= LONGEST_NAME:
-            raise Invalid(f"A name has 1 to {LONGEST_NAME} characters, found {len(name)}.")
+        origins = names.origins(request.form.get("origins", "").replace(",", " ").split())
         key = f"landit_{scope}_{passwords.new_token()}"
-        store().add_key(
-            name, scope=scope, sha256=passwords.token_digest(key), origins=_origins(request.form.get("origins", ""))
-        )
+        store().add_key(name, scope=scope, sha256=passwords.token_digest(key), origins=origins)
     except (Invalid, Conflict) as error:
         return make_response(_page(problem=error.message, hint=error.hint), error.status)
     store().audit(auth.caller(), "key.create", name, {"scope": scope.value})
@@ -65,12 +58,3 @@ def _scope(text: str) -> Scope:
         return Scope(text)
     except ValueError:
         raise Invalid(f"scope must be one of {', '.join(Scope)}, found {text[:40]!r}.") from None
-
-
-def _origins(text: str) -> list[str]:
-    origins = text.replace(",", " ").split()
-    for origin in origins:
-        parts = urlsplit(origin)
-        if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path or parts.query:
-            raise Invalid(f"An origin looks like https://www.example.com, found {origin[:80]!r}.")
-    return origins

@@ -6,7 +6,7 @@ from flask import Blueprint, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 
 from dashboard.extension import landit, store
-from dashboard.guard import auth, passwords
+from dashboard.guard import auth, names, passwords
 from dashboard.guard.auth import allow
 from experiments.access import UserRole
 from experiments.errors import Conflict, Invalid
@@ -25,10 +25,10 @@ def listing() -> ResponseReturnValue:
 @allow(UserRole.ADMIN)
 def create() -> ResponseReturnValue:
     """Add a person and show the link with which they set their password."""
-    email = request.form.get("email", "").strip().lower()
     try:
+        email = names.email(request.form.get("email", ""))
         role = _role(request.form.get("role", ""))
-        store().add_user(_email(email), role=role)
+        store().add_user(email, role=role)
     except (Invalid, Conflict) as error:
         return make_response(_page(problem=error.message, hint=error.hint), error.status)
     store().audit(auth.caller(), "user.create", email, {"role": role.value})
@@ -53,13 +53,6 @@ def _new_link(email: str) -> str:
     expires = landit().clock() + passwords.LINK_SECONDS * 1_000_000
     store().create_login_link(email, passwords.token_digest(token), expires)
     return f"{landit().settings.url}/signin/{token}"
-
-
-def _email(text: str) -> str:
-    name, at, host = text.partition("@")
-    if not (name and at and host) or len(text) > 254 or any(c.isspace() or not c.isprintable() for c in text):
-        raise Invalid(f"An address looks like ann@example.com, found {text[:80]!r}.")
-    return text
 
 
 def _role(text: str) -> UserRole:

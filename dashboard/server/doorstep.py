@@ -6,6 +6,7 @@ import hashlib
 import logging
 import secrets
 
+from dashboard.guard import names
 from dashboard.settings import Settings
 from experiments.access import UserRole
 from experiments.clock import system_clock
@@ -44,9 +45,10 @@ def first_link(store: Store, settings: Settings) -> str | None:
     users = store.users()
     if any(user.password is not None for user in users):
         return None
-    if all(user.email != settings.admin for user in users):
-        store.add_user(settings.admin, role=UserRole.ADMIN)
-    return sign_in_link(store, settings.admin, url=settings.url)
+    admin = names.email(settings.admin)
+    if all(user.email != admin for user in users):
+        store.add_user(admin, role=UserRole.ADMIN)
+    return sign_in_link(store, admin, url=settings.url)
 
 
 def sign_in_link(store: Store, email: str, *, url: str) -> str:

@@ -80,6 +80,31 @@ def test_a_key_is_shown_once_and_kept_as_its_hash(data: Path) -> None:
     assert made["key"] not in json.dumps(answer("key", "list"))
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("key", "add", " ", "--scope", "site"),
+        ("key", "add", "x" * 101, "--scope", "site"),
+        ("key", "add", "a\u0007b", "--scope", "site"),
+        ("key", "add", "shop", "--scope", "site", "--origin", "shop.example"),
+        ("user", "add", "nobody", "--role", "viewer"),
+        ("user", "add", "a b@example.com", "--role", "viewer"),
+    ],
+)
+def test_names_that_the_pages_refuse_are_refused_here(data: Path, command: tuple[str, ...]) -> None:
+    """One line that says what was found, and nothing is made."""
+    result = run(*command)
+    assert result.exit_code == 1
+    assert "found" in result.stderr
+    assert answer("key", "list")["keys"] == []
+
+
+def test_an_address_is_kept_in_small_letters(data: Path) -> None:
+    """However it was typed, it is one person."""
+    assert answer("user", "add", "Ann@Example.com", "--role", "editor")["email"] == "ann@example.com"
+    assert answer("user", "link", " ANN@example.com")["email"] == "ann@example.com"
+
+
 def test_a_user_gets_a_link_that_works_once(data: Path) -> None:
     """The link's token is known to the store by its hash, for one use; another can be asked for."""
     added = answer("user", "add", "ann@example.com", "--role", "editor")

@@ -30,7 +30,9 @@ def test_a_key_is_shown_once_and_works(app: Any, admin: Any, kept: Store) -> Non
     [
         {"name": "", "scope": "site"},
         {"name": "x" * 101, "scope": "site"},
+        {"name": "a\0b", "scope": "site"},
         {"name": "x", "scope": "root"},
+        {"name": "x", "scope": "site", "origins": "http://[::1"},
         {"name": "x", "scope": "site", "origins": "www.example.com"},
         {"name": "x", "scope": "site", "origins": "https://www.example.com/path"},
     ],
