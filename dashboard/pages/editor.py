@@ -107,7 +107,7 @@ def field_of(message: str) -> str | None:
     return head if head in _FIELDS else None
 
 
-_FIELDS = {"key", "name", "hypothesis", "traffic", "audience", "starts_at", "ends_at", "tags", "interactions"}
+_FIELDS = {"key", "name", "hypothesis", "traffic", "audience", "starts_at", "ends_at", "tags", "interactions", "goal"}
 """Fields of an experiment that are one field of the form."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -61,6 +62,33 @@ def test_the_form_creates_a_draft(editor: Any, kept: Store) -> None:
     assert experiment.objective.window_seconds == 7200
     assert experiment.exploration == 0.1
     assert "learns late" in editor.get("/experiments/pricing").text
+
+
+@pytest.mark.parametrize(("goal", "share"), [("earn", 0.05), ("prove", 0.4), ("custom", 0.1)])
+def test_the_goal_is_a_plain_choice(editor: Any, kept: Store, goal: str, share: float) -> None:
+    """Earn and prove have shares of their own; only who sets it himself has the dial's."""
+    assert editor.post("/new", NEW | {"goal": goal, "may_change": "yes"}).status_code == 302
+    experiment = kept.experiment("pricing")
+    assert (experiment.definition.goal, experiment.definition.may_change) == (goal, True)
+    assert experiment.exploration == share
+    page = editor.get("/experiments/pricing/edit").text
+    assert re.search(rf'name="goal" value="{goal}" checked', page)
+
+
+def test_a_goal_that_cannot_be_had_is_explained(editor: Any) -> None:
+    """What is worse on average may be best for some: said at the choice, with what to do."""
+    context = {"context-0-name": "device", "context-0-type": "category", "context-0-values": "mobile"}
+    answer = editor.post("/new", NEW | context | {"policy": "linucb", "goal": "prove"})
+    assert answer.status_code == 422
+    assert 'id="goal-problem"' in answer.text
+    assert "leave the context out" in answer.text
+
+
+def test_the_results_say_who_is_out_of_the_race(editor: Any, kept: Store) -> None:
+    """A variant that was proved to be worse is named."""
+    editor.post("/new", NEW | {"goal": "prove"})
+    kept.set_beaten("pricing", ("b",), based_on=1, by="proof")
+    assert "out of the race: b" in editor.get("/experiments/pricing").text
 
 
 @pytest.mark.parametrize(
