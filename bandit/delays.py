@@ -15,7 +15,7 @@ Never learn from the reward as it stood at one early age: an arm that converts m
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
 
@@ -93,6 +93,14 @@ class Delays:
         shares = np.maximum.accumulate(np.clip(np.cumsum(self.counts) / self.counts.sum(), 0.0, 1.0))
         shares[-1] = 1.0
         return np.asarray(np.interp(ages, edges(self.window), [0.0, *shares]))
+
+
+@runtime_checkable
+class LearnsOpenRows(Protocol):
+    """A policy that can answer as if it knew open rows as well."""
+
+    def with_provisional(self, batch: Batch, fractions: Floats, *, default: float = 0.0) -> Self:
+        """Return a copy that knows open rows; see :meth:`bandit.policy.SumPolicy.with_provisional`."""
 
 
 def bucket(delays: Ints, window: int) -> Ints:

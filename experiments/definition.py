@@ -17,6 +17,7 @@ from bandit.validation import InvalidInput
 from experiments.audience import compile_condition
 from experiments.contenders import sees_context
 from experiments.declarations import check_declarations, check_spelling
+from experiments.delayed import learns_open_rows
 from experiments.errors import Invalid, NotJSON, wrong
 from experiments.goals import Goal
 from experiments.model import Definition, Metric, MetricKind, Micros, Role
@@ -61,11 +62,15 @@ def warnings(definition: Definition) -> list[str]:
     """Say what is allowed and yet likely to disappoint.
 
     >>> warnings(parse(b'{"key": "k", "variants": [{"key": "a"}], "metrics": [{"key": "m", "window_seconds": 86400}]}'))
-    ['metrics[0].window_seconds: learns late: a reward window of 24 h teaches nothing before it has closed.']
+    ['metrics[0].window_seconds: learns late: nothing is learned before the first reward windows of 24 h have closed.']
     """
+    late = (
+        "nothing is learned before the first reward windows of {} h have closed."
+        if learns_open_rows(definition)
+        else "a reward window of {} h teaches nothing before it has closed; other policies learn from open ones, too."
+    )
     return [
-        f"metrics[{i}].window_seconds: learns late: a reward window of {metric.window_seconds / 3600:g} h "
-        "teaches nothing before it has closed."
+        f"metrics[{i}].window_seconds: learns late: {late.format(f'{metric.window_seconds / 3600:g}')}"
         for i, metric in enumerate(definition.metrics)
         if metric.role is Role.OBJECTIVE and metric.window_seconds > LATE_SECONDS
     ]

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from bandit.validation import InvalidInput
 from experiments.contenders import may_drop, proved
 from experiments.definition import parse_time
+from experiments.delayed import learns_open_rows
 from experiments.errors import Conflict, Invalid, NotFound
 from experiments.keeper import learner
+from experiments.keeper.opened import Opened
 from experiments.keeper.proofs import Proofs, nothing_proved
 from experiments.keeper.relearn import checksum, fitted, in_force, replay, steps
 from experiments.model import Experiment, Micros, State
@@ -40,6 +42,12 @@ class _Course:
     seq: int
     fits: int
     """The experiment's version that the blob was last fitted to."""
+    opened: Opened | None = None
+    """What is known of open rows, where they are learned."""
+    known: Micros = 0
+    """The time of the last row that was learned since this leader leads."""
+    looked: Micros = 0
+    """When it was last asked what is to be served."""
     judged: int = 0
     """The last row at which proofs were asked for."""
 
@@ -102,6 +110,9 @@ class Leader:
         if experiment.state is State.DRAFT or experiment.imported:
             return False
         course = self._course(experiment)
+        opened = course.opened
+        if opened is not None:
+            opened.read(watermark)
         for _ in range(STEPS_PER_TICK):
             rows = self._store.next_rows(experiment, watermark=watermark, limit=STEP_ROWS)
             if not rows:
@@ -110,7 +121,7 @@ class Leader:
             self._commit(experiment, course, blob=blob, rows=rows, keep=self._due(course))
         else:
             return True
-        if course.seq > course.stored.seq and self._due(course):
+        if self._due(course) and (course.seq > course.stored.seq or self._moved(course)):
             self._commit(experiment, course, blob=course.blob, rows=[], keep=True)
         self._judge(experiment, course)
         return False
@@ -134,6 +145,7 @@ class Leader:
                 blob = fitted(self._store, course.blob, experiment, seq=course.seq)
                 self._commit(experiment, course, blob=blob, rows=[], keep=True)
             course.fits = experiment.version
+            course.opened = Opened(self._store, experiment) if learns_open_rows(experiment.definition) else None
         self._courses[experiment.id] = course
         return course
 
@@ -154,21 +166,29 @@ class Leader:
 
     def _begun(self, experiment: Experiment) -> _Course:
         blob = learner.cold(experiment)
-        stored = self._version(experiment, number=1, blob=blob, seq=0)
+        stored = self._version(experiment, number=1, blob=blob, seq=0, served=None)
         self._store.commit_step(Step(experiment.id, [], stored), epoch=self.epoch)
-        return _Course(stored, blob, 0, fits=experiment.version)
+        return _Course(stored, blob, 0, fits=0)
 
     def _commit(
         self, experiment: Experiment, course: _Course, *, blob: bytes, rows: list[AnalysisRow], keep: bool
     ) -> None:
         """Commit a step, and the policy after it as a version where it is to be kept."""
         seq = rows[-1].seq if rows else course.seq
-        number = course.stored.version + 1
-        policy = self._version(experiment, number=number, blob=blob, seq=seq) if keep else None
+        course.known = max([course.known, *(row.time for row in rows)])
+        policy = None
+        if keep:
+            # What was read for an older version of the experiment may speak of other variants.
+            opened = course.opened if course.fits == experiment.version else None
+            served = None if opened is None else opened.served(blob, after=course.known)
+            number = course.stored.version + 1
+            policy = self._version(experiment, number=number, blob=blob, seq=seq, served=served)
         self._store.commit_step(Step(experiment.id, rows, policy), epoch=self.epoch)
         course.blob, course.seq, course.stored = blob, seq, policy or course.stored
 
-    def _version(self, experiment: Experiment, *, number: int, blob: bytes, seq: int) -> PolicyVersion:
+    def _version(
+        self, experiment: Experiment, *, number: int, blob: bytes, seq: int, served: bytes | None
+    ) -> PolicyVersion:
         return PolicyVersion(
             experiment_id=experiment.id,
             version=number,
@@ -179,10 +199,26 @@ class Leader:
             rows=seq,
             seq=seq,
             time=self._clock(),
+            served=served,
+            served_checksum=None if served is None else checksum(served),
         )
 
+    def _moved(self, course: _Course) -> bool:
+        """Whether the open rows would have something else served than the last version; asked once a period."""
+        now, opened = self._clock(), course.opened
+        if opened is None or 0 <= now - max(course.looked, course.stored.time) < opened.period:
+            return False
+        course.looked = now
+        _, expected = course.stored.in_force
+        return checksum(opened.served(course.blob, after=course.known) or course.blob) != expected
+
     def _due(self, course: _Course) -> bool:
-        """Whether enough time has passed since the last version; a clock that was set back counts as enough."""
+        """Whether enough time has passed since the last version; a clock that was set back counts as enough.
+
+        While the open rows are being read, after a start or a change, the version before stays in force.
+        """
+        if course.opened is not None and not course.opened.complete:
+            return False
         every = PUBLISH_EVERY if course.seq <= MANY_ROWS else PUBLISH_EVERY_LATER
         return not 0 <= self._clock() - course.stored.time < every
 

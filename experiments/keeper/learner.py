@@ -46,7 +46,7 @@ def step(blob: bytes, experiment: Experiment, rows: Sequence[AnalysisRow]) -> by
     """
     policy = _fitted(policies.from_bytes(blob), experiment)
     _learn(policy, experiment, rows)
-    if _answers(policy):
+    if answers(policy):
         return policy.to_bytes()
     _log.error("%s: a step of %d rows would break the policy; it is not taken", experiment.key, len(rows))
     return _fitted(policies.from_bytes(blob), experiment).to_bytes()
@@ -129,7 +129,7 @@ def _learn(policy: Policy, experiment: Experiment, rows: Sequence[AnalysisRow]) 
             _learn(policy, experiment, [row])
 
 
-def _answers(policy: Policy) -> bool:
+def answers(policy: Policy) -> bool:
     """Say whether the policy still answers a distribution."""
     answer = policy.distribution(np.zeros((1, policy.schema.width)))
     return bool(np.isfinite(answer).all() and (answer >= 0).all() and abs(answer.sum() - 1) <= 1e-6)

@@ -59,15 +59,16 @@ class Publisher:
 
     def _examine(self, experiment: Experiment, newest: PolicyVersion) -> None:
         """Take the newest version for good if it is; what was found good once is not examined again."""
+        blob, expected = newest.in_force
         good = self._good.get(experiment.id)
-        if good is not None and good.checksum == newest.checksum:
+        if good is not None and good.checksum == expected:
             self._good[experiment.id] = replace(good, version=newest.version)
-        elif newest.blob is not None:
-            problem = _problem(newest.blob, newest.checksum)
+        elif blob is not None:
+            problem = _problem(blob, expected)
             if problem:
                 _log.error("%s: policy version %d is not published: %s", experiment.key, newest.version, problem)
             else:
-                self._good[experiment.id] = _Good(newest.version, newest.checksum, newest.blob)
+                self._good[experiment.id] = _Good(newest.version, expected, blob)
 
 
 def _problem(blob: bytes, expected: str) -> str:

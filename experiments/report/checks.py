@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from bandit.delays import ENOUGH
 from experiments.definition import LATE_SECONDS
+from experiments.delayed import learns_open_rows
+from experiments.goals import Goal
 from experiments.report.facts import Facts, Split
 from experiments.report.values import Check, Level
 from experiments.statistics import ratio
@@ -36,11 +39,18 @@ def check_window(facts: Facts) -> Check | None:
     window = facts.experiment.objective.window_seconds
     if window <= LATE_SECONDS or facts.experiment.definition.policy.name == "fixed" or facts.experiment.imported:
         return None
+    if learns_open_rows(facts.experiment.definition):
+        return Check(
+            "window",
+            Level.INFO,
+            f"Decisions teach before their reward window of {window / 3600:g} h has closed: each by the share of "
+            f"rewards that usually came by its age, once {ENOUGH} rewarded ones have closed.",
+        )
     return Check(
         "window",
         Level.WARNING,
         f"A decision teaches nothing before its reward window of {window / 3600:g} h has closed.",
-        "Choose a metric that is known sooner, or expect slow learning.",
+        "Choose a metric that is known sooner or a policy such as thompson, or expect slow learning.",
     )
 
 
@@ -64,7 +74,8 @@ def check_split(facts: Facts) -> Check | None:
 def check_exploration(facts: Facts) -> Check | None:
     """Is enough traffic uniform for a proof to be possible?"""
     experiment = facts.experiment
-    if experiment.definition.policy.name == "fixed" or experiment.imported or experiment.exploration >= EXPLORATION:
+    chosen = experiment.definition.policy.name == "fixed" or experiment.definition.goal is not Goal.CUSTOM
+    if chosen or experiment.imported or experiment.exploration >= EXPLORATION:
         return None
     return Check(
         "exploration",

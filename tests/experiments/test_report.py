@@ -233,6 +233,16 @@ def checks_of(report: ExperimentReport) -> dict[str, Level]:
                 ),
             ),
             "window",
+            Level.INFO,
+        ),
+        (
+            lambda: facts_of(
+                EVEN,
+                experiment=experiment_of(
+                    policy={"name": "vw_epsilon"}, metrics=[{"key": "sale", "window_seconds": 7200}]
+                ),
+            ),
+            "window",
             Level.WARNING,
         ),
         (
