@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from bandit.types import Batch, Bools, Floats
+from bandit.types import Batch, Bools, Floats, Ints
 from bandit.validation import InvalidInput, require
 
 SLACK = 1e-6
 """How far a row of logged probabilities may exceed one: float32 sums of 1,000 arms stay below it."""
+LARGEST = 1e50
+"""Largest context, reward and weight: the squares of their products, a billion times over, are still finite."""
 
 
 def contexts_of(contexts: npt.ArrayLike | None, width: int, *, rows: int, contextual: bool) -> Floats:
@@ -26,7 +29,7 @@ def contexts_of(contexts: npt.ArrayLike | None, width: int, *, rows: int, contex
     array = np.asarray(contexts, dtype=np.float64)
     if array.ndim != 2 or (array.shape[1] != width and (contextual or array.shape[1] != 0)):
         raise InvalidInput(f"contexts must have shape (n, {width}), found {array.shape}")
-    require_finite("contexts", array)
+    require_bounded("contexts", array)
     return array
 
 
@@ -50,17 +53,22 @@ def batch_of(batch: Batch, *, arms: int, width: int, contextual: bool) -> None:
     Rows of ``distributions`` may sum to less than one: an arm that had a share then may be gone by now.
     """
     n = len(batch)
+    _shapes(batch, arms)
+    contexts_of(batch.contexts, width, rows=n, contextual=contextual)
+    if len(batch.contexts) != n:
+        raise InvalidInput(f"contexts must have {n} rows, found {len(batch.contexts)}")
+    if n > 0:
+        _values(batch, arms)
+
+
+def _shapes(batch: Batch, arms: int) -> None:
+    n = len(batch)
     _shaped("arms", batch.arms, (n,))
     _shaped("distributions", batch.distributions, (n, arms))
     for name in ("rewards", "weights", "times"):
         _shaped(name, getattr(batch, name), (n,))
-    contexts_of(batch.contexts, width, rows=n, contextual=contextual)
-    if len(batch.contexts) != n:
-        raise InvalidInput(f"contexts must have {n} rows, found {len(batch.contexts)}")
     if batch.arms.dtype.kind not in "iu":
         raise InvalidInput(f"arms must be whole numbers, found {batch.arms.dtype}")
-    if n > 0:
-        _values(batch, arms)
 
 
 def _shaped(name: str, array: npt.NDArray[Any], shape: tuple[int, ...]) -> None:
@@ -72,8 +80,8 @@ def _values(batch: Batch, arms: int) -> None:
     low, high = batch.arms.min(), batch.arms.max()
     if low < 0 or high >= arms:
         raise InvalidInput(f"arms must lie in [0, {arms - 1}], found {low}..{high}")
-    require_finite("rewards", batch.rewards)
-    require_finite("weights", batch.weights)
+    require_bounded("rewards", batch.rewards)
+    require_bounded("weights", batch.weights)
     require_finite("distributions", batch.distributions)
     if batch.weights.min() < 0:
         raise InvalidInput(f"weights must not be negative, found {batch.weights.min()}")
@@ -82,6 +90,82 @@ def _values(batch: Batch, arms: int) -> None:
     least = batch.propensities.min()
     if least <= 0:
         raise InvalidInput(f"the logged probability of a chosen arm must be positive, found {least}")
+
+
+def split_rows(
+    batch: Batch, *, arms: int, width: int, contextual: bool, check: Callable[[Floats], None]
+) -> tuple[Batch, dict[str, int]]:
+    """Return the rows that can be learned, in their order, and how many of the others were refused, by reason.
+
+    A row with several faults counts for the first of them.
+
+    Parameters
+    ----------
+    arms, width, contextual
+        K, ``schema.width`` and whether contexts are read.
+    check
+        Raises :class:`InvalidInput` for rewards that the policy cannot take.
+
+    Raises
+    ------
+    InvalidInput
+        For arrays whose shapes do not fit: no row of such a batch can be told.
+    """
+    _shapes(batch, arms)
+    if batch.contexts.shape not in ((len(batch), width), (len(batch), 0 if not contextual else width)):
+        raise InvalidInput(f"contexts must have shape ({len(batch)}, {width}), found {batch.contexts.shape}")
+    left = np.arange(len(batch))
+    refused: dict[str, int] = {}
+    for reason, bad in _faults(batch, arms).items():
+        if bad[left].any():
+            refused[reason] = int(np.count_nonzero(bad[left]))
+            left = left[~bad[left]]
+    taken = _taken(batch.rewards, left, check)
+    if len(taken) < len(left):
+        refused["reward that the policy cannot take"] = len(left) - len(taken)
+    rows = (getattr(batch, name)[taken] for name in Batch.__slots__)
+    return Batch(*rows), refused
+
+
+def _faults(batch: Batch, arms: int) -> dict[str, Bools]:
+    """Return which rows have which fault."""
+    known = (batch.arms >= 0) & (batch.arms < arms)
+    shares = batch.distributions
+    with np.errstate(invalid="ignore", over="ignore"):
+        sums = np.where(np.isfinite(shares), shares, np.inf).sum(axis=1)
+        chosen = shares[np.arange(len(batch)), np.where(known, batch.arms, 0)]
+        return {
+            "arm unknown": ~known,
+            "reward not finite, or too large": ~(np.abs(batch.rewards) <= LARGEST),
+            "weight negative, not finite, or too large": ~((batch.weights >= 0) & (batch.weights <= LARGEST)),
+            "distribution negative, not finite, or above one": ~((shares >= 0).all(axis=1) & (sums <= 1 + SLACK)),
+            "logged probability not positive": ~(chosen > 0),
+            "context not finite, or too large": ~(np.abs(batch.contexts) <= LARGEST).all(axis=1),
+        }
+
+
+def _taken(rewards: Floats, rows: Ints, check: Callable[[Floats], None]) -> Ints:
+    """Return which of ``rows`` have rewards that pass; what fails is halved until only bad ones are left out."""
+    if len(rows) == 0:
+        return rows
+    try:
+        check(rewards[rows])
+    except InvalidInput:
+        if len(rows) == 1:
+            return rows[:0]
+        half = len(rows) // 2
+        return np.concatenate([_taken(rewards, rows[:half], check), _taken(rewards, rows[half:], check)])
+    return rows
+
+
+def require_bounded(name: str, array: npt.NDArray[Any]) -> None:
+    """Refuse NaN, infinity and what lies beyond ±LARGEST. The sum of squares tells at once that all is well."""
+    flat = array.reshape(-1)
+    if not np.dot(flat, flat) <= LARGEST**2:
+        require_finite(name, array)
+        most = np.abs(array).max(initial=0.0)
+        if most > LARGEST:
+            raise InvalidInput(f"{name} must lie within ±{LARGEST:g}, found {most:g}")
 
 
 def require_finite(name: str, array: npt.NDArray[Any]) -> None:

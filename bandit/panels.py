@@ -103,7 +103,7 @@ def integrate(
     center, scale
         (K,) mode and width of each density.
     left, right
-        (K,) where each density begins and ends, as far as anybody can tell. No scale is below 1e-13 of a distance to
+        (K,) where each density begins and ends, as far as anybody can tell. No scale is below 1e-13 of the distance to
         0, so that every panel moves on.
     peak
         (K,) logarithm of the density at the mode.

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bandit import exploration as exploring
-from bandit.checks import allowed_of, batch_of, contexts_of, require_finite
+from bandit.checks import allowed_of, batch_of, contexts_of, require_finite, split_rows
 from bandit.delays import split
 from bandit.exploration import Dropped
 from bandit.features import Schema
@@ -166,6 +166,19 @@ class Policy(ABC):
         if len(batch) > 0:
             self._check_rewards(batch.rewards)
             self._take(batch)
+
+    def learn_good(self, batch: Batch) -> dict[str, int]:
+        """Learn the rows that can be learned, whole, and return how many others were refused, by reason.
+
+        Raises
+        ------
+        InvalidInput
+            Before anything has changed, for wrong shapes.
+        """
+        arms, width = len(self.arms), self.schema.width
+        good, refused = split_rows(batch, arms=arms, width=width, contextual=self.contextual, check=self._check_rewards)
+        self.learn(good)
+        return refused
 
     def merge(self, other: Policy) -> Self:
         """Add what ``other`` learned, and return this policy.
@@ -374,6 +387,9 @@ class ContextFree(SumPolicy):
 
     def _derive(self) -> None:
         self._answers: dict[bytes, Floats] = {}
+
+    def _law_one(self, context: Floats, allowed: Bools | None) -> Floats:  # noqa: ARG002 - none is read
+        return self._answer(allowed).copy()
 
     def _law(self, contexts: Floats, allowed: Bools | None) -> Floats:
         if allowed is None:

@@ -5,7 +5,7 @@ probabilities has the law of Thompson sampling, and its propensity is known. Bot
 ask for both at once with ``best_and_loss_*``.
 
 What floats cannot tell apart is not told apart: more than 1e15 visitors count as so many, and a standard deviation
-below 1e-13 of how far its mean is from the highest mean counts as that.
+below 1e-9 of how far its mean is from the highest mean counts as that.
 """
 
 from __future__ import annotations
@@ -246,7 +246,7 @@ def _student_kernel(
     reach, peak = np.empty((2, arms))
     # Counted from the highest mean, large means cost no digits where arms are told apart.
     center = mean - mean.max()
-    scale = np.maximum(scale, -1e-13 * center)
+    scale = np.maximum(scale, -1e-9 * center)
     for k in range(arms):
         # Here it is the mass beyond, not the density, that fell by e^-drop: heavy tails have mass where they are low.
         reach[k] = scale[k] * math.sqrt(df[k] * math.expm1(min(2 * drop[k] / df[k], 600.0)))
@@ -272,7 +272,7 @@ def normal_kernel(
         Densities are cut where they fell by e^-drop.
     """
     center = mean - mean.max()
-    sd = np.maximum(sd, -1e-13 * center)
+    sd = np.maximum(sd, -1e-9 * center)
     reach = math.sqrt(2 * drop) * sd
     left, right = center - reach, center + reach
     peak = -np.log(sd * math.sqrt(2 * math.pi))
