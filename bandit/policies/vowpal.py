@@ -15,10 +15,12 @@ saving again leaves those out, so that bytes depend on what was learned alone.
 from __future__ import annotations
 
 import hashlib
+import math
 import tempfile
 import threading
 import weakref
 from abc import abstractmethod
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -81,13 +83,27 @@ class VowpalPolicy(Policy):
     def _law(self, contexts: Floats, allowed: Bools | None) -> Floats:
         law = np.zeros((len(contexts), len(self.arms)))
         for row, context in enumerate(contexts):
-            chosen = np.arange(len(self.arms)) if allowed is None else np.flatnonzero(allowed[row])
-            with self._lock:
-                law[row, chosen] = self._model.predict(_shared(context), chosen.tolist())
-        law = np.maximum(law, 0.0)
-        totals = law.sum(axis=1, keepdims=True)
-        require(bool((np.isfinite(totals) & (totals > 0)).all()), f"the model of {self.name} must give probabilities")
-        return np.asarray(law / totals)
+            if allowed is None:
+                law[row] = self._shares(context, None)
+            else:
+                chosen = np.flatnonzero(allowed[row])
+                law[row, chosen] = self._shares(context, chosen.tolist())
+        return law
+
+    def _law_one(self, context: Floats, allowed: Bools | None) -> Floats:
+        return (
+            np.array(self._shares(context, None)) if allowed is None else self._law(context[None, :], allowed[None])[0]
+        )
+
+    def _shares(self, context: Floats, chosen: list[int] | None) -> list[float]:
+        """Return the probabilities of the chosen arms, or of all."""
+        line = _shared(context)
+        with self._lock:
+            found = self._model.predict(line, chosen)
+        shares = [0.0 if share < 0 else share for share in found]  # what is not a number stays, and is refused
+        total = math.fsum(shares)
+        require(math.isfinite(total) and total > 0, f"the model of {self.name} must give probabilities")
+        return [share / total for share in shares]
 
     def _check_rewards(self, rewards: Floats) -> None:
         good = bool((np.abs(rewards) <= REWARD_LIMIT).all())
@@ -145,12 +161,14 @@ class _Model:
         self.workspace = _load(model)
         self._reader = _load(model)
         self._arms = self._reader.parse(["shared |s", *names])
+        self._every = self._arms[1:]
         weakref.finalize(self, _close, self.workspace, self._reader, self._arms).atexit = False
 
-    def predict(self, shared: str, chosen: list[int]) -> list[float]:
+    def predict(self, shared: str, chosen: list[int] | None) -> list[float]:
         first = self._reader.parse(shared)
+        arms = self._every if chosen is None else [self._every[k] for k in chosen]
         try:
-            return list(self.workspace.predict([*first, *(self._arms[1 + k] for k in chosen)]))
+            return list(self.workspace.predict(first + arms))
         finally:
             self._reader.finish_example(first)
 
@@ -252,9 +270,18 @@ class Softmax(VowpalPolicy):
 
 def _shared(context: Floats) -> str:
     """Return a context as a line; values are cut where encoded contexts are, for single precision's sake."""
-    columns = np.flatnonzero(context)
-    values = np.clip(context[columns], -LIMIT, LIMIT).tolist()
-    return "shared |s " + " ".join([f"{i}:{value:.9g}" for i, value in zip(columns.tolist(), values, strict=True)])
+    values = context.tolist()
+    if values and (max(values) > LIMIT or min(values) < -LIMIT):
+        values = [min(LIMIT, max(-LIMIT, value)) for value in values]
+    if 0.0 in values:
+        return "shared |s " + " ".join([f"{i}:{value:.9g}" for i, value in enumerate(values) if value != 0.0])
+    return _form(len(values)) % tuple(values)
+
+
+@cache
+def _form(width: int) -> str:
+    """Return the line of a context without zeros, to be filled: formatting all at once takes half the time."""
+    return "shared |s " + " ".join([f"{i}:%.9g" for i in range(width)])
 
 
 def _identity(key: str) -> int:
