@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import numba
+import numpy as np
+import numpy.typing as npt
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -32,3 +34,8 @@ def _compiled(function: F, **options: Any) -> F:
         return cast("F", numba.njit(cache=True, error_model="numpy", **options)(function))
     except RuntimeError:  # numba's "no locator available": there is nowhere to write
         return cast("F", numba.njit(error_model="numpy", **options)(function))
+
+
+def plain(array: npt.NDArray[Any], dtype: npt.DTypeLike = np.float64) -> npt.NDArray[Any]:
+    """Return ``array`` as kernels know it; one that is strided or read-only would have each compiled anew."""
+    return array if array.flags.carray and array.dtype == dtype else np.array(array, dtype=dtype, order="C")

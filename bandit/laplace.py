@@ -16,15 +16,16 @@ section 4.4 (Laplace); Carlson, AIAA Journal 11 (1973), for the update of F.
 from __future__ import annotations
 
 import math
+from typing import TypeAlias
 
 import numpy as np
 
 from bandit.jit import kernel
-from bandit.shares import share_by_bound, share_by_chance
+from bandit.rules import share_out
 from bandit.types import Bools, Floats, Ints
 
-LARGEST = 1e50
-"""Largest context and weight that are taken: squares, products and sums of them stay finite."""
+How: TypeAlias = tuple[int, float]
+
 _STEPS = 200
 
 
@@ -152,20 +153,63 @@ def score(features: Floats, factor: Floats, theta: Floats, allowed: Bools, mean:
 
 
 @kernel
-def fill_by_bound(rows: Floats, allowed: Bools, factor: Floats, theta: Floats, alpha: float, law: Floats) -> None:
-    """Write the law of the largest mean + ``alpha``·sd into zeros; ``allowed`` has one row, or one for each."""
-    mean, sd = np.empty((2, len(theta)))
-    for row in range(len(rows)):
-        mask = allowed[row if len(allowed) > 1 else 0]
-        found = score(rows[row], factor, theta, mask, mean, sd)
-        share_by_bound(mean[:found], sd[:found], alpha, mask, law[row])
+def answer(how: How, features: Floats, factor: Floats, theta: Floats, allowed: Bools, law: Floats) -> None:
+    """Write the law for one visitor, 0 where not allowed; ``how`` is the rule of :mod:`bandit.rules` and its strength.
+
+    Scores are log-odds, in which the arms have the order of their chances.
+    """
+    mean, sd, shares = np.empty((3, len(theta)))
+    found = score(features, factor, theta, allowed, mean, sd)
+    share_out(how[0], how[1], mean[:found], sd[:found], shares[:found])
+    place = 0
+    for k in range(len(law)):
+        law[k] = shares[place] if allowed[k] else 0.0
+        place += allowed[k]
 
 
 @kernel
-def fill_by_chance(rows: Floats, allowed: Bools, factor: Floats, theta: Floats, spread: float, law: Floats) -> None:
-    """Write the probabilities that each N(mean, ``spread``²·sd²) is the largest into zeros."""
-    mean, sd = np.empty((2, len(theta)))
+def answers(how: How, rows: Floats, factor: Floats, theta: Floats, allowed: Bools, laws: Floats) -> None:
+    """Write the (n, K) laws; ``allowed`` has one row for all, or one for each."""
     for row in range(len(rows)):
-        mask = allowed[row if len(allowed) > 1 else 0]
-        found = score(rows[row], factor, theta, mask, mean, sd)
-        share_by_chance(mean[:found], spread * sd[:found], mask, law[row])
+        answer(how, rows[row], factor, theta, allowed[row if len(allowed) > 1 else 0], laws[row])
+
+
+@kernel
+def play(
+    how: How,
+    exploration: float,
+    rows: Floats,
+    rewards: Floats,
+    uniforms: Floats,
+    factor: Floats,
+    theta: Floats,
+    arms: Ints,
+    propensities: Floats,
+) -> None:
+    """Choose, see the reward and learn, round after round, and write the arms that were drawn and with what chance."""
+    law = np.empty(len(theta))
+    z, room = np.ones(theta.shape[1]), np.empty(theta.shape[1])
+    everything = np.ones(len(theta), dtype=np.bool_)
+    for row in range(len(rows)):
+        answer(how, rows[row], factor, theta, everything, law)
+        if exploration > 0:
+            law *= 1 - exploration
+            law += exploration / len(law)
+        k = draw(law, uniforms[row])
+        arms[row], propensities[row] = k, law[k]
+        z[1:] = rows[row]
+        add_row(z, rewards[row, k], 1.0, factor[k], theta[k], room)
+
+
+@kernel
+def draw(law: Floats, uniform: float) -> int:
+    """Return the first arm whose cumulative share exceeds ``uniform`` times the whole."""
+    whole = 0.0
+    for share in law:
+        whole += share
+    total = 0.0
+    for k in range(len(law)):
+        total += law[k]
+        if total > uniform * whole:
+            return k
+    return int(law.argmax())

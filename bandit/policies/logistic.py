@@ -2,80 +2,9 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from typing import Self
-
-import numpy as np
-
-from bandit.laplace import LARGEST, add_rows, fill_by_bound, fill_by_chance, prior
+from bandit import rules
+from bandit.logistic import RIDGE, LogisticPolicy
 from bandit.parameters import Parameter
-from bandit.policy import Policy
-from bandit.serialization import Arrays
-from bandit.shares import plain
-from bandit.types import Arms, Batch, Bools, Floats
-from bandit.validation import require
-
-RIDGE = Parameter(
-    "ridge", 1.0, 1e-6, 1e6, "1/log-odds²", "pulls coefficients to zero: precision of each before any row"
-)
-
-
-class LogisticPolicy(Policy):
-    """Logistic regression of the reward on z = (1, x), one an arm, each a normal posterior (:mod:`bandit.laplace`).
-
-    The posterior that came out of one row goes into the next, so that the state is no sum: parts cannot be added.
-    """
-
-    contextual = True
-    mergeable = False
-    stepwise = True
-
-    def _cold(self, arms: int | None = None) -> Arrays:
-        arms, size = len(self.arms) if arms is None else arms, self.schema.width + 1
-        return {"factor": np.tile(prior(size, self.params["ridge"]), (arms, 1)), "theta": np.zeros((arms, size))}
-
-    def _derive(self) -> None:
-        self._everything = np.ones((1, len(self.arms)), dtype=np.bool_)
-        # Answering once, here, leaves no compilation to the first visitor.
-        self.distribution_one(np.zeros(self.schema.width))
-
-    def with_arms(self, arms: Arms) -> Self:
-        """Return the same posteriors over another set of arms; an added one begins with the prior."""
-        before = {key: i for i, key in enumerate(self.arms.keys)}
-        state = self._cold(len(arms))
-        for to, key in enumerate(arms.keys):
-            if key in before:
-                for name, array in self.state.items():
-                    state[name][to] = array[before[key]]
-        return self._over(arms, state)
-
-    def _check_rewards(self, rewards: Floats) -> None:
-        low, high = rewards.min(), rewards.max()
-        require(
-            bool(low >= 0 and high <= 1),
-            f"rewards of {self.name} must lie in [0, 1], found {low:g}..{high:g}; use a linear policy",
-        )
-
-    def _absorb(self, batch: Batch) -> None:
-        largest = max(float(np.abs(batch.contexts).max(initial=0.0)), float(batch.weights.max()))
-        require(largest <= LARGEST, f"contexts and weights of {self.name} must not exceed {LARGEST:g}, found {largest}")
-        add_rows(
-            plain(batch.contexts),
-            plain(batch.arms, np.int64),
-            plain(batch.rewards),
-            plain(batch.weights),
-            self.state["factor"],
-            self.state["theta"],
-        )
-
-    def _law(self, contexts: Floats, allowed: Bools | None) -> Floats:
-        law = np.zeros((len(contexts), len(self.arms)))
-        self._fill(plain(contexts), self._everything if allowed is None else plain(allowed, np.bool_), law)
-        return law
-
-    @abstractmethod
-    def _fill(self, contexts: Floats, allowed: Bools, law: Floats) -> None:
-        """Write the law into zeros; ``allowed`` has one row for all contexts, or one for each."""
 
 
 class LogisticUCB(LogisticPolicy):
@@ -105,8 +34,10 @@ class LogisticUCB(LogisticPolicy):
         RIDGE,
     )
 
-    def _fill(self, contexts: Floats, allowed: Bools, law: Floats) -> None:
-        fill_by_bound(contexts, allowed, self.state["factor"], self.state["theta"], self.params["alpha"], law)
+    _rule = rules.UCB
+
+    def _strength(self) -> float:
+        return float(self.params["alpha"])
 
 
 class LogisticThompson(LogisticPolicy):
@@ -131,5 +62,7 @@ class LogisticThompson(LogisticPolicy):
         RIDGE,
     )
 
-    def _fill(self, contexts: Floats, allowed: Bools, law: Floats) -> None:
-        fill_by_chance(contexts, allowed, self.state["factor"], self.state["theta"], self.params["spread"], law)
+    _rule = rules.THOMPSON
+
+    def _strength(self) -> float:
+        return float(self.params["spread"])

@@ -1,0 +1,167 @@
+"""What all policies over one ridge regression an arm share: they learn the same, and differ in how they choose."""
+
+from __future__ import annotations
+
+import threading
+from abc import abstractmethod
+from typing import Any, ClassVar
+
+import numpy as np
+
+from bandit import rules, sequence
+from bandit.jit import plain
+from bandit.lanes import padded
+from bandit.parameters import Parameter
+from bandit.policy import SumPolicy
+from bandit.ridge import add_rows, factorise, largest
+from bandit.scores import answer_many, answer_one, empty_scorer, interleave
+from bandit.sequence import Played
+from bandit.serialization import Arrays
+from bandit.types import Batch, Bools, Floats
+from bandit.validation import require
+
+LARGEST = 1e50
+"""Numbers beyond this are refused: sums of their products could overflow."""
+RIDGE = Parameter("ridge", 1.0, 1e-6, 1e6, "visitors", "pulls coefficients to zero, as so many visitors without reward")
+
+
+class LinearPolicy(SumPolicy):
+    """Ridge regression of the reward on (1, x), one an arm; the sums are the state, its factors are derived.
+
+    Learning adds to the sums alone. Their factors are derived when an answer needs them next, of the arms that learned
+    since: from the sums and nothing else, so that a policy that was saved and read answers the same.
+    """
+
+    contextual = True
+    _rule: ClassVar[int]
+
+    @property
+    def _width(self) -> int:
+        """How many features a context has."""
+        return self.schema.width
+
+    def _features(self, contexts: Floats) -> Floats:
+        """Return the (n, width) features of (n, d) contexts, contiguous; each row depends on its context alone."""
+        return plain(contexts)
+
+    def _features_one(self, context: Floats) -> Floats:
+        """Return the (width,) features of one context."""
+        return plain(context)
+
+    @abstractmethod
+    def _how(self) -> tuple[float, float]:
+        """Return what :func:`bandit.rules.strength` needs to know of the parameters."""
+
+    def _cold(self) -> Arrays:
+        arms, size = len(self.arms), self._width + 1
+        return {"outer": np.zeros((arms, size, size)), "cross": np.zeros((arms, size))}
+
+    def _set_state(self, state: Arrays) -> None:
+        super()._set_state(state)
+        # Answering once, here, leaves neither solving nor compilation to the first visitor.
+        self.distribution_one(np.zeros(self.schema.width))
+
+    def _derive(self) -> None:
+        size = self._width + 1
+        self._factor = np.zeros_like(self.state["outer"])
+        self._theta = np.zeros_like(self.state["cross"])
+        self._scorer = empty_scorer(len(self.arms), size)
+        self._everything = np.ones(len(self.arms), dtype=np.bool_)
+        self._lock = threading.Lock()
+        self._waiting: Bools | None = self._everything.copy()
+
+    def _solve(self) -> None:
+        """Derive what waits for it; whoever asks meanwhile waits, too."""
+        with self._lock:
+            waiting = self._waiting
+            if waiting is not None:
+                outer, cross = self.state["outer"], self.state["cross"]
+                solved = factorise(waiting, outer, cross, self.params["ridge"], self._factor, self._theta)
+                require(solved, f"the sums of {self.name} must have a finite solution, found none")
+                interleave(waiting, self._factor, self._theta, self._scorer)
+                self._strength = rules.strength(self._rule, *self._how(), self._learned())
+                self._waiting = None
+
+    def _learned(self) -> float:
+        return float(self.state["outer"][:, 0, 0].sum())
+
+    def _take(self, batch: Batch) -> None:
+        most = largest(plain(batch.contexts), plain(batch.rewards), plain(batch.weights))
+        require(most <= LARGEST, f"contexts, rewards and weights must lie within ±{LARGEST:g}, found {most:g}")
+        super()._take(batch)
+
+    def _absorb(self, batch: Batch) -> None:
+        contexts, arms = self._features(batch.contexts), plain(batch.arms, np.int64)
+        rewards, weights = plain(batch.rewards), plain(batch.weights)
+        touched = add_rows(contexts, arms, rewards, weights, self.state["outer"], self.state["cross"])
+        self._waiting = touched if self._waiting is None else self._waiting | touched
+
+    def _law(self, contexts: Floats, allowed: Bools | None) -> Floats:
+        if self._waiting is not None:
+            self._solve()
+        mask = self._everything[None, :] if allowed is None else plain(allowed, np.bool_)
+        return answer_many(self._rule, self._strength, self._features(contexts), mask, self._scorer)
+
+    def distribution_one(self, context: Floats, allowed: Bools | None = None) -> Floats:
+        """Return the (K,) answer for one visitor, see :meth:`bandit.policy.Policy.distribution_one`."""
+        if self.dropped is not None:
+            return super().distribution_one(context, allowed)
+        if self._waiting is not None:
+            self._solve()
+        mask = self._everything if allowed is None else allowed
+        answer = np.empty(len(mask))
+        features = self._features_one(context)
+        answer_one(self._rule, self._strength, self.exploration, features, mask, self._scorer, answer)
+        return answer
+
+    @property
+    def playable(self) -> bool:
+        """Whether :meth:`play` is there: nothing fades, and no arm was dropped."""
+        return not self.forgetting.active and self.dropped is None
+
+    def play(self, contexts: Floats, rewards: Floats, uniforms: Floats) -> Played:
+        """Choose, see the reward and learn, round after round, as a loop over the two verbs does, only compiled.
+
+        Every row counts 1. The policy ends with the sums that such a loop would have left.
+
+        Parameters
+        ----------
+        contexts
+            (n, d) encoded contexts.
+        rewards
+            (n, K) what each arm would pay in each round; only that of the drawn one is looked at.
+        uniforms
+            (n,) numbers in [0, 1) that the arms are drawn by: the first whose cumulative share exceeds the number.
+
+        Raises
+        ------
+        InvalidInput
+            Before anything has changed, for wrong shapes, numbers beyond ±1e50, NaN, and a policy that is not
+            :attr:`playable`.
+        """
+        require(self.playable, f"{self.name} plays only where nothing fades and no arm was dropped")
+        contexts = plain(self._contexts(contexts, len(rewards)))
+        rewards, uniforms = plain(rewards), plain(uniforms)
+        shapes = (rewards.shape, uniforms.shape)
+        rounds = len(contexts)
+        require(shapes == ((rounds, len(self.arms)), (rounds,)), f"there must be {rounds} rounds, found {shapes}")
+        most = largest(contexts, rewards.reshape(-1), uniforms)
+        require(most <= LARGEST, f"contexts and rewards must lie within ±{LARGEST:g}, found {most:g}")
+        played = Played(np.empty(rounds, dtype=np.int64), np.empty(rounds))
+        features = self._features(contexts)
+        for piece in sequence.pieces(rounds):
+            self._play(features[piece], rewards[piece], uniforms[piece], played.arms[piece], played.propensities[piece])
+        return played
+
+    def _play(self, contexts: Floats, rewards: Floats, uniforms: Floats, arms: Any, propensities: Floats) -> None:
+        if self._waiting is not None:
+            self._solve()
+        wide = padded(self._width + 1)
+        inverse, theta = np.empty((len(self.arms), wide, wide)), np.zeros((len(self.arms), wide))
+        sequence.inverses(self._factor, inverse)
+        theta[:, : self._width + 1] = self._theta
+        how = (self._rule, *self._how(), self.exploration)
+        sequence.play(how, self._learned(), contexts, rewards, uniforms, inverse, theta, arms, propensities)
+        paid = rewards[np.arange(len(arms)), arms]
+        touched = add_rows(contexts, arms, paid, np.ones(len(arms)), self.state["outer"], self.state["cross"])
+        self._waiting = touched
