@@ -6,7 +6,7 @@ with its version, phase and state.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Any, TypeAlias
@@ -175,6 +175,8 @@ class Experiment:
     """Its decisions came from a file: nothing is served, and nothing is learned."""
     beaten: tuple[str, ...] = ()
     """Variants that a contender is proved to beat (:mod:`experiments.contenders`): they lost their share."""
+    standards: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """Center and scale of the numbers that were standardized by the first visitors (:mod:`experiments.standards`)."""
 
     @property
     def key(self) -> str:
@@ -199,7 +201,12 @@ class Experiment:
     def schema(self) -> Schema:
         """How a context becomes a vector, and a variant's attributes another one."""
         definition = self.definition
-        return Schema(definition.context, interactions=definition.interactions, arms=definition.variant_attributes)
+        return Schema(
+            definition.context,
+            interactions=definition.interactions,
+            arms=definition.variant_attributes,
+            standards=self.standards,
+        )
 
     @cached_property
     def control(self) -> Variant:
@@ -241,4 +248,5 @@ class Experiment:
             "state": self.state.value,
             "winner": self.winner,
             "beaten": list(self.beaten),
+            "standards": {name: list(pair) for name, pair in self.standards.items()},
         }

@@ -121,6 +121,7 @@ class ExperimentVersions(Base):
     by: Mapped[str] = mapped_column(String(320))
     definition: Mapped[Json]
     beaten: Mapped[Json | None]
+    standards: Mapped[Json | None]
 
 
 class Variants(Base):

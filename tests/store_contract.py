@@ -63,6 +63,25 @@ class ExperimentsContract:
         assert (back.phase, back.beaten) == (3, ())
         assert [version.experiment.beaten for version in store.versions("spring")] == [(), ("b",), ("b",), ("b",), ()]
 
+    def test_standards(self, store: Store) -> None:
+        """Learned centers and scales are a version and a phase, and stay while their numbers are declared alike."""
+        age = {"name": "age", "type": "number", "standardize": True}
+        body = BODY | {"context": [*BODY["context"], age]}
+        store.create_experiment(parse(body), by="ann")
+        made = store.set_standards("spring", {"age": (40.5, 0.1)}, based_on=1, by="learning")
+        assert (made.version, made.phase, made.standards) == (2, 2, {"age": (40.5, 0.1)})
+        assert store.experiment("spring") == made
+        assert made.schema.standards == made.standards
+        with pytest.raises(Conflict, match="version 2"):
+            store.set_standards("spring", {}, based_on=1, by="learning")
+        with pytest.raises(Invalid, match=r"standards: .*found \['device'\]"):
+            store.set_standards("spring", {"device": (0.0, 1.0)}, based_on=2, by="learning")
+        started = store.set_state("spring", State.RUNNING, by="ann")
+        saved = store.save_experiment(parse(body | {"name": "One"}), based_on=3, by="ann")
+        assert started.standards == saved.standards == made.standards
+        other = body | {"context": [age | {"center": 1}, {"name": "new", "type": "boolean"}]}
+        assert store.save_experiment(parse(other), based_on=4, by="ann").standards == {}
+
     def test_save_names_its_base(self, store: Store) -> None:
         """A save that is based on an old version is refused, and changes nothing."""
         store.create_experiment(parse(BODY), by="ann")

@@ -51,6 +51,8 @@ class Standardizer:
         self.schema = schema.declared()
         self._numbers = [replace(a, always_known=False, standardize=False) for a in self.schema.waiting]
         self._plain = Schema(self._numbers)
+        self.names = tuple(number.name for number in self._numbers)
+        """The numbers, in the order of the sums."""
         self.counts: Ints = np.zeros(len(self._numbers), dtype=np.int64)
         self.sums: Floats = np.zeros(len(self._numbers))
         self.squares: Floats = np.zeros(len(self._numbers))

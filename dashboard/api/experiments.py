@@ -20,7 +20,7 @@ from experiments.model import Definition, Experiment, State, Strict
 
 api = Blueprint("experiments_api", __name__, url_prefix="/api/experiments")
 
-READ_ONLY = ("version", "phase", "state", "winner", "imported", "beaten")
+READ_ONLY = ("version", "phase", "state", "winner", "imported", "beaten", "standards")
 """Fields that the API shows and a definition does not have; sent back, they are taken as they are meant: as read."""
 MOVES = {
     "start": State.RUNNING,

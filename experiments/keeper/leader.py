@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bandit.validation import InvalidInput
-from experiments.contenders import may_drop, proved
+from experiments.contenders import may_drop, proved, sees_context
 from experiments.definition import parse_time
 from experiments.delayed import learns_open_rows
 from experiments.errors import Conflict, Invalid, NotFound
@@ -20,6 +20,7 @@ from experiments.keeper.opened import Opened
 from experiments.keeper.proofs import Proofs, nothing_proved
 from experiments.keeper.relearn import checksum, fitted, in_force, replay, steps
 from experiments.model import Experiment, Micros, State
+from experiments.standards import ENOUGH, ROWS, learned
 from experiments.store import AnalysisRow, PolicyVersion, Step, Store
 
 STEP_ROWS = 2_000
@@ -50,6 +51,8 @@ class _Course:
     """When it was last asked what is to be served."""
     judged: int = 0
     """The last row at which proofs were asked for."""
+    standardized: int = 0
+    """The last row at which numbers were looked at that are to be standardized."""
 
 
 class Leader:
@@ -123,8 +126,26 @@ class Leader:
             return True
         if self._due(course) and (course.seq > course.stored.seq or self._moved(course)):
             self._commit(experiment, course, blob=course.blob, rows=[], keep=True)
-        self._judge(experiment, course)
+        self._judge(self._standardize(experiment, course), course)
         return False
+
+    def _standardize(self, experiment: Experiment, course: _Course) -> Experiment:
+        """Record the centers and scales that the latest rows are enough for; the policy learns anew with them.
+
+        Asked again when there are twice as many rows as the last time.
+        """
+        asked = experiment.state is State.RUNNING and sees_context(experiment.definition) and experiment.schema.waiting
+        if not asked or course.seq < max(ENOUGH, 2 * course.standardized):
+            return experiment
+        course.standardized = course.seq
+        rows = self._store.analysis_rows(experiment.id, after=max(0, course.seq - ROWS), limit=ROWS)
+        standards = learned(experiment, [row.context for row in rows])
+        if standards == experiment.standards:
+            return experiment
+        _log.info("%s: standardized: %s", experiment.key, standards)
+        changed = self._store.set_standards(experiment.key, standards, based_on=experiment.version, by="learning")
+        self._course(changed)
+        return changed
 
     def _judge(self, experiment: Experiment, course: _Course) -> None:
         """Record which variants are proved beaten after the last stored version; the policy is fitted to it at once."""

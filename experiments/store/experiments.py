@@ -7,10 +7,13 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, insert, select, update
 
+from bandit.features import Schema
+from bandit.validation import InvalidInput
 from experiments.contenders import still_beaten
 from experiments.definition import changes_phase, frozen_fields_changed
 from experiments.errors import Conflict, Invalid, NotFound
 from experiments.model import Definition, Experiment, State
+from experiments.standards import still_standard
 from experiments.store.audit import write_audit
 from experiments.store.codec import from_json, to_json
 from experiments.store.engine import AnyRow, AnySelect, Room
@@ -56,6 +59,7 @@ class Experiments(Room):
                 state=State.STOPPED if imported else State.DRAFT,
                 winner=None,
                 beaten=(),
+                standards={},
             )
             write_audit(connection, now, by, "import" if imported else "create", key, {"version": 1})
             return _read(connection, key)
@@ -85,7 +89,10 @@ class Experiments(Room):
                 raise Invalid(f"variants: {old.winner!r} is the winner and cannot be removed.")
             beaten = still_beaten(old, definition)
             phase = old.phase + (changes_phase(old.definition, definition) or beaten != old.beaten)
-            return self._next_version(connection, old, definition, by=by, action="save", phase=phase, beaten=beaten)
+            standards = still_standard(old, definition)
+            return self._next_version(
+                connection, old, definition, by=by, action="save", phase=phase, beaten=beaten, standards=standards
+            )
 
     def set_beaten(self, key: str, beaten: tuple[str, ...], *, based_on: int, by: str) -> Experiment:
         """Take variants out of the race, or back in, as the next version and a new phase: it moves traffic.
@@ -109,6 +116,31 @@ class Experiments(Room):
                 raise Invalid(f"beaten: must leave an enabled variant of {key!r}, found {list(beaten)}.")
             return self._next_version(
                 connection, old, old.definition, by=by, action="beaten", phase=old.phase + 1, beaten=beaten
+            )
+
+    def set_standards(
+        self, key: str, standards: dict[str, tuple[float, float]], *, based_on: int, by: str
+    ) -> Experiment:
+        """Keep the centers and scales that numbers have from now on, as the next version and a new phase.
+
+        Raises
+        ------
+        NotFound
+            There is no such experiment.
+        Conflict
+            It is not at version ``based_on`` any more.
+        Invalid
+            They are of other numbers than those that the experiment declares with ``standardize``.
+        """
+        with self._database.writing() as connection:
+            old = _read(connection, key)
+            _require_base(old, based_on)
+            try:
+                Schema(old.definition.context, standards=standards)
+            except InvalidInput as error:
+                raise Invalid(f"standards: {error}.") from None
+            return self._next_version(
+                connection, old, old.definition, by=by, action="standards", phase=old.phase + 1, standards=standards
             )
 
     def set_state(
@@ -182,13 +214,13 @@ class Experiments(Room):
         **changes: Any,
     ) -> Experiment:
         """Put the next version in force."""
-        before = {"phase": old.phase, "state": old.state, "winner": old.winner, "beaten": old.beaten}
+        before = {name: getattr(old, name) for name in ("phase", "state", "winner", "beaten", "standards")}
         facts: dict[str, Any] = before | changes
         version = old.version + 1
         connection.execute(update(Heads).where(Heads.id == old.id).values(version=version))
         now = self._clock()
         _write_version(connection, old.id, definition, time=now, by=by, version=version, **facts)
-        detail = {"version": version} | {name: value for name, value in changes.items() if value not in (None, ())}
+        detail = {"version": version} | {name: value for name, value in changes.items() if value not in (None, (), {})}
         write_audit(connection, now, by, action, old.key, detail)
         return _read(connection, old.key)
 
@@ -200,11 +232,16 @@ def _write_version(
     *,
     version: int,
     beaten: tuple[str, ...],
+    standards: dict[str, tuple[float, float]],
     **facts: Any,
 ) -> None:
     """Keep what is in force from now on. ``facts``: phase, state, winner, time, by."""
     row = {"experiment_id": experiment_id, "version": version, "definition": to_json(definition)}
-    connection.execute(insert(Versions), row | facts | {"beaten": to_json(beaten) if beaten else None})
+    learned = {
+        "beaten": to_json(beaten) if beaten else None,
+        "standards": to_json(standards) if standards else None,
+    }
+    connection.execute(insert(Versions), row | facts | learned)
     _add_variants(connection, experiment_id, definition, version)
     _add_metrics(connection, experiment_id, definition, version)
 
@@ -247,6 +284,7 @@ def _history() -> AnySelect:
         Versions.by,
         Versions.definition,
         Versions.beaten,
+        Versions.standards,
     )
     return select(*columns).join(Versions, Versions.experiment_id == Heads.id)
 
@@ -281,6 +319,7 @@ def _experiment(row: AnyRow, slots: dict[str, int]) -> Experiment:
         updated=row.time,
         imported=row.imported,
         beaten=() if row.beaten is None else tuple(from_json(row.beaten)),
+        standards={} if row.standards is None else {name: (c, s) for name, (c, s) in from_json(row.standards).items()},
     )
 
 

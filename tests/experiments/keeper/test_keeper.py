@@ -25,6 +25,7 @@ from experiments.model import Experiment, State
 from experiments.published import load
 from experiments.records import DecisionRecord, RewardRecord
 from experiments.service.identity import DecisionIds
+from experiments.standards import ENOUGH
 from experiments.store import PolicyVersion, Step, Store
 
 WINDOW = 10
@@ -160,6 +161,35 @@ def test_another_policy_learns_everything_again(world: World, store: Store, cloc
     assert changed.checksum != cold
     world.visit(50)
     leader.work(clock())
+    assert relearn(store, "k").matches
+
+
+def test_numbers_are_standardized_once(world: World, store: Store, clock) -> None:
+    """After enough rows the center and scale are a version of their own; all is learned with them, and again so."""
+    number = {"name": "x", "type": "number", "standardize": True, "scale": 4}
+    experiment = world.begin(policy={"name": "linear_thompson"}, context=[BODY["context"][0], number])
+    leader = leader_of(store, clock)
+    for count in (ENOUGH - 1, 0, 1):
+        assert store.experiment("k").standards == {}
+        world.visit(count)
+        leader.work(clock())
+    learned = store.experiment("k")
+    seen = np.array([row.context["x"] for row in store.analysis_rows(experiment.id)])
+    assert learned.standards["x"] == pytest.approx((seen.mean(), seen.std()), rel=1e-9)
+    assert [(v.version, v.phase, v.by) for v in store.versions("k")][2:] == [(3, 2, "learning")]
+    policy = policies.from_bytes(newest(store, experiment).blob or b"")
+    assert policy.schema == learned.schema
+    assert policy.schema.encode_one({"x": seen.mean()})[4] == pytest.approx(0.0, abs=1e-9)
+    world.visit(3 * ENOUGH)
+    leader.work(clock())
+    leader = leader_of(store, clock)
+    leader.work(clock())
+    assert store.experiment("k").standards == learned.standards, "what was learned stays"
+    assert newest(store, experiment).rows == 4 * ENOUGH
+    assert relearn(store, "k").matches
+    assert world.change(context=[BODY["context"][0], number | {"scale": 5}]).standards == {}
+    leader.work(clock())
+    assert store.experiment("k").phase == 4, "declared otherwise, it is learned once more"
     assert relearn(store, "k").matches
 
 
