@@ -178,4 +178,4 @@ def test_what_is_declared_reaches_the_policy() -> None:
     assert parse(json.dumps({k: v for k, v in made.to_json().items() if k not in SHOWN}).encode()) == definition
 
 
-SHOWN = {"version", "phase", "state", "winner", "beaten", "exploration"}
+SHOWN = {"version", "phase", "state", "winner", "beaten", "standards", "exploration"}
