@@ -161,7 +161,9 @@ def _taken(rewards: Floats, rows: Ints, check: Callable[[Floats], None]) -> Ints
 def require_bounded(name: str, array: npt.NDArray[Any]) -> None:
     """Refuse NaN, infinity and what lies beyond ±LARGEST. The sum of squares tells at once that all is well."""
     flat = array.reshape(-1)
-    if not np.dot(flat, flat) <= LARGEST**2:
+    with np.errstate(over="ignore", invalid="ignore"):
+        good = np.dot(flat, flat) <= LARGEST**2
+    if not good:
         require_finite(name, array)
         most = np.abs(array).max(initial=0.0)
         if most > LARGEST:

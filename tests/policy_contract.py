@@ -18,6 +18,19 @@ KEYS = ("a", "b", "c", "d")
 INPUTS = st.integers(0, 2**32 - 1)
 MODEST = {"fixed": 0.0, "top_two_thompson": 0.1}
 """What some earn above the uniform policy, by design: one learns nothing, one sends half to the best's rivals."""
+UNITLESS = {
+    "thompson_count": "a count has no unit",
+    "vw": "the steps of stochastic gradients depend on how large rewards are",
+    "neural": "so do those of a network",
+}
+"""By the beginning of their names: who does not promise that the unit of the reward is no matter, and why."""
+ORDERED = {
+    "fourier": "each column has random directions of its own",
+    "neural": "each column has random weights of its own",
+    "auto": "some of its members have random directions",
+    "ensemble": "some of its members have random directions",
+}
+"""By the beginning of their names: whose answers depend on which column stands where, and why."""
 few = settings(max_examples=10, deadline=None, derandomize=True)
 
 
@@ -50,6 +63,38 @@ def part(batch: Batch, chosen: slice) -> Batch:
 def changed(batch: Batch, **fields: object) -> Batch:
     """The batch with some fields replaced."""
     return Batch(**({name: getattr(batch, name) for name in Batch.__slots__} | fields))  # type: ignore[arg-type]
+
+
+def excused(kind: type[Policy], reasons: dict[str, str]) -> bool:
+    """Whether a policy's name begins with one of those that do not promise something."""
+    return any(kind.name.startswith(name) for name in reasons)
+
+
+def in_unit(kind: type[Policy], unit: float) -> dict[str, float]:
+    """The parameters of a policy that are measured in rewards, where rewards are so many times as large."""
+    powers = {"reward": 1, "reward²": 2, "1/reward": -1}
+    return {p.name: p.default * unit ** powers[p.unit] for p in kind.parameters if p.unit in powers}
+
+
+def soiled(batch: Batch, seed: int) -> tuple[Batch, np.ndarray]:
+    """A batch with one fault in every third row or so, and which rows are without."""
+    rng = np.random.default_rng(seed)
+    spoilt = changed(batch, **{name: getattr(batch, name).copy() for name in Batch.__slots__})
+    faults = [
+        ("rewards", [np.nan, np.inf, -np.inf, 1e300]),
+        ("weights", [np.nan, -1.0, np.inf, 1e300]),
+        ("contexts", [np.nan, -np.inf, 1e300]),
+        ("distributions", [np.nan, -0.1, 1.5, np.inf]),
+        ("arms", [-1, batch.distributions.shape[1], 10**9]),
+    ]
+    bad = rng.random(len(batch)) < 0.3
+    for row in np.flatnonzero(bad):
+        name, values = faults[int(rng.integers(len(faults)))]
+        if name == "contexts" and batch.contexts.shape[1] == 0:
+            name, values = faults[0]
+        column = getattr(spoilt, name)[row : row + 1].reshape(-1)
+        column[int(rng.integers(len(column)))] = rng.choice(values)
+    return spoilt, ~bad
 
 
 def assert_distribution(p: np.ndarray, allowed: np.ndarray, exploration: float) -> None:
@@ -263,6 +308,100 @@ class PolicyContract:
         with pytest.raises(NotMergeable, match="same policy over the same arms"):
             first.merge(make(kind, KEYS[:2]))
 
+    def test_parts_add_up_exactly_where_sums_are_whole(self, kind):
+        """Whole numbers lose nothing: merging in any order gives the state of learning at once, bit for bit."""
+        if not kind.mergeable or kind.name.startswith("fourier"):  # cosines are no whole numbers
+            return
+        batch = rows(60)
+        batch = changed(batch, contexts=np.round(batch.contexts * 2))
+        whole, first, second = make(kind), make(kind), make(kind)
+        whole.learn(batch)
+        first.learn(part(batch, slice(0, 20)))
+        second.learn(part(batch, slice(20, 60)))
+        second.merge(first)
+        for name, array in whole.state.items():
+            if (array == np.round(array)).all():
+                np.testing.assert_array_equal(second.state[name], array, err_msg=name)
+            np.testing.assert_allclose(second.state[name], array, rtol=1e-12, atol=1e-12, err_msg=name)
+
+    def test_rows_of_a_sum_may_come_in_any_order(self, kind):
+        """Where the state is a sum, who came first does not matter."""
+        if not kind.mergeable:
+            return
+        policy, mixed, batch = make(kind), make(kind), rows(60)
+        policy.learn(batch)
+        mixed.learn(
+            Batch(*(getattr(batch, name)[np.random.default_rng(3).permutation(60)] for name in Batch.__slots__))
+        )
+        contexts = rows(5, seed=1).contexts
+        np.testing.assert_allclose(mixed.distribution(contexts), policy.distribution(contexts), atol=1e-9)
+
+    def test_the_unit_of_the_reward_does_not_matter(self, kind):
+        """In quarters, with what is measured in rewards told in quarters, too: the same answers."""
+        if excused(kind, UNITLESS):
+            return
+        policy, batch, contexts = make(kind), rows(60), rows(5, seed=1).contexts
+        larger = policies.create(
+            kind.name, arms=Arms(KEYS), schema=Schema.numeric(WIDTH), exploration=0.2, **in_unit(kind, 4.0)
+        )
+        policy.learn(batch)
+        try:
+            larger.learn(changed(batch, rewards=4 * batch.rewards))
+        except InvalidInput as refusal:
+            assert "must lie in [0, 1]" in str(refusal)  # noqa: PT017 - the others are refused by their unit
+            return
+        np.testing.assert_allclose(larger.distribution(contexts), policy.distribution(contexts), atol=1e-6)
+
+    def test_columns_may_stand_in_any_order(self, kind):
+        """A context is what its columns say, wherever they stand."""
+        if excused(kind, ORDERED):
+            return
+        order, batch, contexts = [2, 0, 1], rows(60), rows(5, seed=1).contexts
+        policy, turned = make(kind), make(kind)
+        turned = policies.create(
+            kind.name,
+            arms=Arms(KEYS),
+            schema=Schema([policy.schema.attributes[i] for i in order]),
+            exploration=0.2,
+        )
+        policy.learn(batch)
+        turned.learn(changed(batch, contexts=batch.contexts[:, order]))
+        np.testing.assert_allclose(
+            turned.distribution(contexts[:, order]),
+            policy.distribution(contexts),
+            atol=1e-3 if "vw" in kind.name else 1e-6,
+        )
+
+    def test_features_appear_and_disappear(self, kind):
+        """A column that was always zero begins to vary, and one that varied ends: learning and answering go on."""
+        policy = make(kind)
+        for seed, columns in enumerate([[1, 1, 0], [1, 1, 1], [0, 1, 1], [0, 0, 0]]):
+            batch = rows(20, seed=seed)
+            policy.learn(changed(batch, contexts=batch.contexts * columns))
+            for asked in (columns, [1, 1, 1]):
+                answer = policy.distribution(batch.contexts[:3] * asked)
+                assert_distribution(answer, np.ones((3, len(KEYS)), dtype=bool), 0.2)
+
+    @pytest.mark.parametrize("seed", range(2))
+    def test_bad_rows_are_refused_one_by_one(self, kind, seed):
+        """They are counted by reason, the others are learned as if they had come alone, and all stays finite."""
+        policy, clean = make(kind), make(kind)
+        for step in range(3):
+            batch, good = soiled(rows(30, seed=10 * seed + step), 10 * seed + step)
+            before = policy.to_bytes()
+            with pytest.raises(InvalidInput):
+                policy.learn(batch)
+            assert policy.to_bytes() == before
+            refused = policy.learn_good(batch)
+            assert sum(refused.values()) == np.count_nonzero(~good)
+            assert all(refused)
+            clean.learn(Batch(*(getattr(batch, name)[good] for name in Batch.__slots__)))
+        assert policy.to_bytes() == clean.to_bytes()
+        for name, array in policy.state.items():
+            assert np.isfinite(array).all(), name
+        answer = policy.distribution(rows(3).contexts)
+        assert_distribution(answer, np.ones((3, len(KEYS)), dtype=bool), 0.2)
+
     def test_damaged_bytes_are_refused(self, kind):
         """Not a bit may differ, and nothing may be missing or left over."""
         blob = make(kind).to_bytes()
@@ -288,7 +427,7 @@ class PolicyContract:
             policies.create(kind.name, arms=arms, exploration=1.5)
 
     def test_is_no_worse_than_chance(self, kind):
-        """From 600 uniform rows of an easy world it earns more than the uniform policy (see MODEST for who does not)."""
+        """From 600 uniform rows of an easy world it earns more than the uniform policy."""
         rng = np.random.default_rng(7)
         n, arms = 600, 3
         rates = np.array([[0.1, 0.2, 0.9], [0.1, 0.4, 0.9]])

@@ -14,6 +14,7 @@ import pytest
 
 import bandit.policies
 from bandit import policies, registry
+from bandit.features import Schema
 from bandit.policy import Policy
 from bandit.types import Arms, Batch
 from bandit.validation import InvalidInput
@@ -69,7 +70,7 @@ def fingerprints() -> str:
     rng = np.random.default_rng(5)
     n = 30
     batch = Batch(
-        contexts=np.zeros((n, 0)),
+        contexts=rng.normal(size=(n, 2)),
         arms=rng.integers(0, 3, n),
         rewards=rng.integers(0, 2, n).astype(np.float64),
         distributions=np.full((n, 3), 1 / 3),
@@ -78,10 +79,10 @@ def fingerprints() -> str:
     )
     digest = hashlib.sha256()
     for name in registry.names():
-        policy = policies.create(name, arms=Arms(("a", "b", "c")))
+        policy = policies.create(name, arms=Arms(("a", "b", "c")), schema=Schema.numeric(2))
         policy.learn(batch)
         digest.update(policy.to_bytes())
-        digest.update(policy.distribution().tobytes())
+        digest.update(policy.distribution(batch.contexts[:3]).tobytes())
     return digest.hexdigest()
 
 
