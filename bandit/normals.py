@@ -1,0 +1,252 @@
+"""P(best) of correlated normal scores, by one fixed set of quasi-random normals.
+
+Scores s ~ N(μ, S) of K arms. Of all but one score, the one left is normal with known mean c_k and variance
+v_k = 1/(S⁻¹)_kk, so that
+
+    P(k is best) = E[ Φ((c_k - max_{j≠k} s_j) / √v_k) ],
+
+which is averaged over N = 1,024 points s = μ + L n, S = L L', n from Sobol's sequence, scrambled once and for all. What
+is averaged is smooth, unlike the 0 or 1 of 'k is best': over 288 posteriors of ten arms the total variation to the law
+is .0027 on average, .009 at worst, against .012 and .035 for argmax frequencies of the same points (measured against
+200,000 draws); arms stand in the order of μ + sd, since a sequence's first coordinates are its best.
+
+For more than 32 contenders S is taken as r = 32 factors common to all (pivoted Cholesky of the shared part) and a rest
+that is each arm's own, and the average runs over the own part of score k alone, with 256 points.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import Final
+
+import numpy as np
+from scipy.special import ndtri
+
+from bandit.jit import kernel
+from bandit.lanes import LANES, add_multiple, load, store
+from bandit.types import Floats
+
+POINTS: Final = 1024
+FEW: Final = 32
+"""Contenders whose covariance is taken as it is, and factors in common to more of them."""
+POINTS_OF_MANY: Final = 256
+_SEED: Final = 0
+_BLOCK: Final = 128
+"""Points that are worked on at once: their scores stay in the processor's nearest memory."""
+_RUN: Final = 4 * LANES
+"""Of these, points whose scores stay in its registers."""
+_REACH: Final = 5.5
+"""In standard deviations: an arm whose score ends here, below where another's begins, is no contender."""
+_LARGEST: Final = 16_384
+"""Coordinates there are; arms beyond them use the first ones again."""
+_ROOT: Final = math.sqrt(0.5)
+_A1, _A2, _A3 = 0.0705230784, 0.0422820123, 0.0092705272
+_A4, _A5, _A6 = 0.0001520143, 0.0002765672, 0.0000430638
+
+
+@cache
+def normals(dimensions: int, points: int) -> Floats:
+    """Return quasi-random standard normals, always the same ones: (``points``/32, ``dimensions``, 32), to be read only.
+
+    >>> normals(2, 1024).shape, bool(abs(normals(2, 1024).mean()) < 1e-3)
+    ((32, 2, 32), True)
+    """
+    from scipy.stats import qmc
+
+    sobol = qmc.Sobol(dimensions, scramble=True, rng=np.random.default_rng(_SEED))
+    lanes = ndtri(sobol.random(points)).reshape(-1, _RUN, dimensions)
+    return np.ascontiguousarray(lanes.transpose(0, 2, 1))
+
+
+def normals_for(arms: int) -> tuple[Floats, Floats]:
+    """Return what :func:`prob_best_correlated` draws from for so many arms: for few contenders, and for many."""
+    few = normals(FEW, POINTS)
+    if arms <= FEW:
+        return few, few
+    more = 1 << (min(arms, _LARGEST - FEW) + FEW - 1).bit_length()
+    return few, normals(more, POINTS_OF_MANY)
+
+
+@kernel
+def prob_best_correlated(mean: Floats, own: Floats, shared: Floats, few: Floats, many: Floats, best: Floats) -> None:
+    """Write P(k is best) of scores ``mean`` + ``shared`` n + √``own`` ε with standard normals n and ε; they sum to one.
+
+    ``mean``, ``own`` > 0 and ``best`` are (K,), ``shared`` is (K, m); ``few`` and ``many`` are of
+    :func:`normals_for`.
+    """
+    sd = np.empty(len(mean))
+    low = -math.inf
+    for k in range(len(mean)):
+        sd[k] = math.sqrt(own[k] + _squared(shared[k]))
+        low = max(low, mean[k] - _REACH * sd[k])
+    order = np.argsort(-(mean + sd), kind="mergesort")
+    contenders = order[(mean + _REACH * sd >= low)[order]]
+    best[:] = 0.0
+    if len(contenders) == 1:
+        best[contenders[0]] = 1.0
+    elif len(contenders) <= FEW:
+        best[contenders] = _among_few(mean[contenders], own[contenders], shared[contenders], few)
+    else:
+        best[contenders] = _among_many(mean[contenders], own[contenders], shared[contenders], many)
+
+
+@kernel
+def _squared(row: Floats) -> float:
+    total = 0.0
+    for x in row:
+        total += x * x
+    return total
+
+
+@kernel
+def _combine(multiples: Floats, first: int, points: Floats, block: int, total: Floats) -> None:
+    """Add Σ_j ``multiples``_j n_j, j from ``first`` on, to ``total``: at the points of a block."""
+    dimensions, flat = points.shape[1], points.reshape(-1)
+    for at in range(0, _BLOCK, _RUN):
+        start = (block * _BLOCK + at) * dimensions + first * _RUN
+        t0, t1, t2, t3 = load(total, at), load(total, at + 8), load(total, at + 16), load(total, at + 24)
+        for j in range(first, len(multiples)):
+            t0 = add_multiple(multiples, j, load(flat, start), t0)
+            t1 = add_multiple(multiples, j, load(flat, start + 8), t1)
+            t2 = add_multiple(multiples, j, load(flat, start + 16), t2)
+            t3 = add_multiple(multiples, j, load(flat, start + 24), t3)
+            start += _RUN
+        store(total, at, t0)
+        store(total, at + 8, t1)
+        store(total, at + 16, t2)
+        store(total, at + 24, t3)
+
+
+@kernel
+def _below(x: Floats, total: Floats) -> None:
+    """Add Φ(x) to ``total``, to 2e-7: Abramowitz and Stegun 7.1.28, which needs no exponential."""
+    for i in range(len(x)):
+        u = _ROOT * abs(x[i])
+        inverse = 1.0 + u * (_A1 + u * (_A2 + u * (_A3 + u * (_A4 + u * (_A5 + u * _A6)))))
+        inverse *= inverse
+        inverse *= inverse
+        inverse *= inverse
+        tail = 0.5 / (inverse * inverse)
+        total[i] += 1.0 - tail if x[i] > 0.0 else tail
+
+
+@kernel
+def _among_few(mean: Floats, own: Floats, shared: Floats, points: Floats) -> Floats:
+    arms = len(mean)
+    lower, rest, scale = _factors(own, shared)
+    score, total = np.empty((arms, _BLOCK)), np.zeros((arms, _BLOCK))
+    first, second, gap = np.empty((3, _BLOCK))
+    for block in range(len(points) * _RUN // _BLOCK):
+        for k in range(arms):
+            score[k] = mean[k]
+            _combine(lower[k, : k + 1], 0, points, block, score[k])
+        _two_largest(score, first, second)
+        for k in range(arms):
+            _lead(scale[k], score[k], score[k], first, second, gap)
+            _combine(rest[k], k, points, block, gap)
+            _below(gap, total[k])
+    return _normalised(total)
+
+
+@kernel
+def _lead(scale: float, centre: Floats, score: Floats, first: Floats, second: Floats, gap: Floats) -> None:
+    """Write by how much ``centre`` exceeds the largest score of the others."""
+    for i in range(len(gap)):
+        gap[i] = scale * (centre[i] - (second[i] if score[i] >= first[i] else first[i]))
+
+
+@kernel
+def _factors(own: Floats, shared: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return L, S = L L', R with (c_k - s_k)/√v_k = Σ_{j≥k} R_kj n_j, and 1/√v_k."""
+    arms = len(own)
+    lower, rest, scale = np.zeros((arms, arms)), np.zeros((arms, arms)), np.empty(arms)
+    turned = shared.T.copy()
+    for k in range(arms):
+        row = np.zeros(k + 1)
+        for i in range(len(turned)):
+            for j in range(k + 1):
+                row[j] += turned[i, k] * turned[i, j]
+        for j in range(k + 1):
+            total = row[j]
+            for i in range(j):
+                total -= lower[k, i] * lower[j, i]
+            # Given the scores before it, no score is surer than its own part: what is, is rounding.
+            lower[k, j] = math.sqrt(own[k] + max(total, 0.0)) if k == j else total / lower[j, j]
+    for k in range(arms):  # column k of L⁻¹
+        rest[k, k] = 1.0 / lower[k, k]
+        for j in range(k + 1, arms):
+            total = 0.0
+            for i in range(k, j):
+                total += lower[j, i] * rest[k, i]
+            rest[k, j] = -total / lower[j, j]
+        scale[k] = math.sqrt(_squared(rest[k]))
+        for j in range(k, arms):
+            rest[k, j] /= -scale[k]
+    return lower, rest, scale
+
+
+@kernel
+def _two_largest(score: Floats, first: Floats, second: Floats) -> None:
+    """Write the largest and the second largest score of each point; where two tie, both are the same."""
+    first[:] = score[0]
+    second[:] = -math.inf
+    for k in range(1, len(score)):
+        for i in range(len(first)):
+            second[i] = max(second[i], min(first[i], score[k, i]))
+            first[i] = max(first[i], score[k, i])
+
+
+@kernel
+def _normalised(total: Floats) -> Floats:
+    best = np.empty(len(total))
+    for k in range(len(total)):
+        best[k] = total[k].sum()
+    best /= best.sum()
+    return best
+
+
+@kernel
+def _among_many(mean: Floats, own: Floats, shared: Floats, points: Floats) -> Floats:
+    arms, coordinates = len(mean), points.shape[1]
+    factors, own = _common(own, shared)
+    score, centre, total = np.empty((arms, _BLOCK)), np.empty((arms, _BLOCK)), np.zeros((arms, _BLOCK))
+    first, second, gap = np.empty((3, _BLOCK))
+    for block in range(len(points) * _RUN // _BLOCK):
+        for k in range(arms):
+            centre[k] = mean[k]
+            _combine(factors[k], 0, points, block, centre[k])
+            score[k] = centre[k]
+            sd, j = math.sqrt(own[k]), FEW + k % (coordinates - FEW)
+            for at in range(_BLOCK):
+                score[k, at] += sd * points[(block * _BLOCK + at) // _RUN, j, at % _RUN]
+        _two_largest(score, first, second)
+        for k in range(arms):
+            _lead(1.0 / math.sqrt(own[k]), centre[k], score[k], first, second, gap)
+            _below(gap, total[k])
+    return _normalised(total)
+
+
+@kernel
+def _common(own: Floats, shared: Floats) -> tuple[Floats, Floats]:
+    """Return (K, 32) factors of the shared covariance, by pivoted Cholesky, and ``own`` with what they leave."""
+    arms = len(own)
+    factors, left = np.zeros((arms, FEW)), np.empty(arms)
+    for k in range(arms):
+        left[k] = _squared(shared[k])
+    least = 1e-9 * left.max()
+    for j in range(FEW):
+        pivot = int(np.argmax(left))
+        if left[pivot] <= least:
+            break
+        scale = 1.0 / math.sqrt(left[pivot])
+        column = np.zeros(arms)
+        for k in range(arms):
+            for i in range(shared.shape[1]):
+                column[k] += shared[k, i] * shared[pivot, i]
+            for i in range(j):
+                column[k] -= factors[k, i] * factors[pivot, i]
+        for k in range(arms):
+            factors[k, j] = scale * column[k]
+            left[k] = max(left[k] - factors[k, j] * factors[k, j], 0.0)
+    return factors, own + left
