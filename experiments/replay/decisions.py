@@ -11,7 +11,7 @@ import msgspec
 import pyarrow as pa
 
 from bandit.features import Attribute, Schema
-from experiments.model import Experiment, UnitKind
+from experiments.model import ContextValue, Experiment, UnitKind
 from experiments.replay.columns import align, canonical, numbered
 from experiments.replay.contexts import encode_json
 from experiments.replay.log import Log, Recorded, Scan
@@ -28,6 +28,11 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """Every variant that a decision could have, removed ones last."""
     metric: str
     attributes: tuple[Attribute, ...] = ()
+    interactions: tuple[tuple[str, str], ...] = ()
+    variant_attributes: tuple[Attribute, ...] = ()
+    standards: dict[str, tuple[float, float]] = {}
+    described: dict[str, dict[str, ContextValue]] = {}
+    """What variants say of themselves, by their key."""
     units_repeat: bool = False
     reward_range: tuple[float, float] | None = None
     recorded: Recorded = Recorded.EVERY
@@ -41,8 +46,24 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
             variants=tuple(variants),
             metric=metric.key,
             attributes=experiment.definition.context,
+            interactions=experiment.definition.interactions,
+            variant_attributes=experiment.definition.variant_attributes,
+            standards=experiment.standards,
+            described={
+                variant.key: variant.attributes
+                for version in (*earlier, experiment)
+                for variant in version.definition.variants
+                if variant.attributes
+            },
             units_repeat=experiment.definition.unit is UnitKind.DECISION,
             reward_range=None if metric.max is None else (metric.min, metric.max),
+        )
+
+    @property
+    def schema(self) -> Schema:
+        """How contexts, and what variants say of themselves, become vectors."""
+        return Schema(
+            self.attributes, interactions=self.interactions, arms=self.variant_attributes, standards=self.standards
         )
 
     def log(self, name: str, scan: Scan, *, schema: Schema | None = None) -> Log:
@@ -52,7 +73,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
             variants=self.variants,
             metric=self.metric,
             recorded=self.recorded,
-            schema=Schema(self.attributes) if schema is None else schema,
+            schema=self.schema if schema is None else schema,
+            described=self.described,
             scan=scan,
             units_repeat=self.units_repeat,
             reward_range=self.reward_range,

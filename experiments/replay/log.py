@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
 
 import pyarrow as pa
 
 from bandit.features import Schema
-from bandit.types import Arms
+from bandit.types import Arms, Context
 from experiments.replay.rows import Rows, decode
 
 BATCH_ROWS = 8192
@@ -50,11 +50,13 @@ class Log:
     """Whether one unit may stand in several rows, so that errors must be clustered."""
     reward_range: tuple[float, float] | None = None
     """Least and greatest possible reward, where the log knows."""
+    described: Mapping[str, Context] = field(default_factory=dict)
+    """What variants say of themselves, by their key, where the log knows."""
 
     @property
     def arms(self) -> Arms:
         """What ``bandit`` needs to know of the variants."""
-        return Arms(keys=self.variants)
+        return Arms(keys=self.variants, attributes=tuple(self.described.get(key, {}) for key in self.variants))
 
     def batches(self, *, contexts: bool = True) -> Iterator[pa.RecordBatch]:
         """A pass over its rows, as Arrow batches of :data:`experiments.replay.columns.SCHEMA`."""

@@ -8,10 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from experiments.definition import parse
 from experiments.errors import Conflict, Invalid, NotFound
 from experiments.model import Experiment, State
 from experiments.replay import Log, evaluate, export, read_log
@@ -120,6 +122,23 @@ def test_names_that_cannot_be_keys_are_refused(store: Store, columns: Make, parq
     with pytest.raises(Invalid, match="variants"):
         import_log(parquet_log(log), "spring", store=store, by="test", now=1, pseudonym=_pseudonym)
     assert store.experiments() == []
+
+
+def test_what_was_declared_goes_into_an_export(filled: Store, tmp_path: Path) -> None:
+    """Interactions, learned scales and what variants say of themselves make the same schema and arms elsewhere."""
+    variants = [{"key": "a", "attributes": {"tone": "calm"}}, {"key": "b"}, {"key": "c"}]
+    numbers = [{"name": name, "type": "number", "standardize": True} for name in ("x", "y")]
+    declared = {"context": numbers, "interactions": [["x", "y"]], "variants": variants}
+    tone = {"name": "tone", "type": "category", "values": ["calm"]}
+    now = filled.experiment("spring")
+    body = msgspec.to_builtins(now.definition) | declared | {"variant_attributes": [tone]}
+    saved = filled.save_experiment(parse(body), based_on=now.version, by="test")
+    made = filled.set_standards("spring", {"x": (1.0, 2.0)}, based_on=saved.version, by="test")
+    export(filled, "spring", tmp_path / "out")
+    for log in (read_log("store:spring", store=filled), read_log(f"parquet:{tmp_path / 'out'}")):
+        assert log.schema == made.schema
+        assert log.arms.attributes == ({"tone": "calm"}, {}, {})
+        assert log.schema.encode_arms(log.arms.attributes)[:, 0].tolist() == [1.0, 0.0, 0.0]
 
 
 def test_names_of_attributes_become_keys(store: Store, columns: Make, parquet_log: Open) -> None:
