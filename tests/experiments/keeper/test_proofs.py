@@ -12,8 +12,9 @@ import pytest
 from bandit import policies
 from experiments.contenders import may_drop
 from experiments.definition import parse
+from experiments.keeper import proofs
 from experiments.keeper.leader import Leader
-from experiments.keeper.proofs import nothing_proved
+from experiments.keeper.proofs import Proofs, RowProofs, nothing_proved
 from experiments.keeper.relearn import relearn
 from experiments.model import Experiment, State
 from experiments.published import PublishedExperiment
@@ -51,9 +52,9 @@ class World:
         self.epoch = epoch
         self.leader = self.new_leader()
 
-    def new_leader(self) -> Leader:
+    def new_leader(self, source: Proofs = scripted) -> Leader:
         """A leader that remembers nothing."""
-        return Leader(self.store, epoch=self.epoch, clock=self.clock, proofs=scripted)
+        return Leader(self.store, epoch=self.epoch, clock=self.clock, proofs=source)
 
     def begin(self, **changes: Any) -> None:
         """Create and start the experiment."""
@@ -206,3 +207,49 @@ def test_a_published_experiment_says_who_is_beaten(world: World) -> None:
     written = msgspec.json.encode(PublishedExperiment(world.experiment).experiment)
     assert msgspec.json.decode(written, type=Experiment).beaten == ("b",)
     assert world.experiment.to_json()["beaten"] == ["b"]
+
+
+def test_rows_prove_the_best(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The keeper's own source: the worse ones go one by one, the best stays, and a new source comes to the same."""
+    world.leader = world.new_leader(RowProofs(world.store))
+    world.begin()
+    gone: list[int] = []
+    while world.experiment.exploration > 0.02 and world.newest.seq < 3000:
+        world.visit(100)
+        gone.append(len(world.experiment.beaten))
+    assert world.experiment.beaten == ("b", "c", "d")
+    assert gone == sorted(gone)
+    np.testing.assert_array_equal(world.served, [1.0, 0.0, 0.0, 0.0])
+    assert relearn(world.store, "k").matches
+    whole = RowProofs(world.store)(world.experiment, world.newest.seq)
+    assert whole == {"b", "c", "d"}
+    monkeypatch.setattr(proofs, "PAGE", 64)
+    monkeypatch.setattr(proofs, "PAGES", 2)
+    slowly = RowProofs(world.store)
+    assert slowly(world.experiment, world.newest.seq) == frozenset()  # it has read 128 rows
+    for _ in range(world.newest.seq // 128):
+        found = slowly(world.experiment, world.newest.seq)
+    assert found == whole
+
+
+def test_another_content_is_another_variant(world: World) -> None:
+    """What visitors saw before under the same key counts no more; a variant that is switched off beats nobody."""
+    source = RowProofs(world.store)
+    world.begin()
+    world.leader = world.new_leader(nothing_proved)
+    for _ in range(8):
+        world.visit(100)
+    seq = world.newest.seq
+    assert source(world.experiment, seq) == {"b", "c", "d"}
+    body = msgspec.to_builtins(world.experiment.definition)
+    body["variants"][0]["enabled"] = False
+    world.store.save_experiment(parse(body), based_on=world.experiment.version, by="ann")
+    assert "a" not in source(world.experiment, seq)
+    assert len(source(world.experiment, seq)) < 3
+    body["variants"][0].update({"enabled": True, "content": {"headline": "new"}})
+    world.store.save_experiment(parse(body), based_on=world.experiment.version, by="ann")
+    assert source(world.experiment, seq) == frozenset()
+    world.leader.work(world.clock())
+    for _ in range(8):
+        world.visit(100)
+    assert source(world.experiment, world.newest.seq) == {"b", "c", "d"}
