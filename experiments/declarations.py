@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,11 +11,17 @@ from typing import Any
 
 from bandit.features import Attribute, Schema
 from bandit.validation import InvalidInput
+from experiments.contenders import sees_context
 from experiments.errors import Invalid, wrong
 from experiments.model import KEY, MAX_ATTRIBUTES, Definition
 
 MAX_COLUMNS = 500
 """Of a context's vector, and of a variant's: what linear policies keep grows with its square."""
+
+MAX_NUMBERS = 8_000_000
+"""Of a linear policy's state: variants times the square of a context's columns, 64 MB."""
+MAX_PAIRS = 2_000
+"""Columns of a context times those of a variant: policies that share keep the square of it, 32 MB."""
 
 _FIELDS = frozenset(field.name for field in fields(Attribute))
 _is_key = re.compile(KEY).match
@@ -78,6 +85,8 @@ def check_declarations(definition: Definition) -> None:
     _check_width("interactions", with_products.width)
     variants = _schema("variant_attributes", arms=definition.variant_attributes)
     _check_width("variant_attributes", variants.arm_width)
+    if sees_context(definition):
+        _check_state(len(definition.variants), with_products.width + 1, variants.arm_width + 1)
     _check_variants(definition)
 
 
@@ -108,6 +117,17 @@ def _check_width(path: str, width: int) -> None:
     if width > MAX_COLUMNS:
         hint = "A known value, and a pair of them, has a column each: declare fewer."
         raise wrong(path, f"must make at most {MAX_COLUMNS} columns", width, hint=hint)
+
+
+def _check_state(variants: int, columns: int, shared: int) -> None:
+    hint = "Declare fewer known values, interactions or attributes, or shorter texts."
+    if variants * columns**2 > MAX_NUMBERS:
+        most = math.isqrt(MAX_NUMBERS // variants) - 1
+        raise wrong("context", f"must make at most {most} columns with {variants} variants", columns - 1, hint=hint)
+    if shared > 1 and columns * shared > MAX_PAIRS:
+        most = MAX_PAIRS // columns - 1
+        condition = f"must make at most {most} columns beside the {columns - 1} of the context"
+        raise wrong("variant_attributes", condition, shared - 1, hint=hint)
 
 
 def _check_variants(definition: Definition) -> None:

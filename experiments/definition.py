@@ -279,9 +279,9 @@ def _check_times(definition: Definition) -> None:
 _CHECKS: tuple[Callable[[Definition], None], ...] = (
     _check_variants,
     _check_metrics,
-    check_declarations,
     _check_audience,
     _check_policy,
+    check_declarations,
     _check_goal,
     _check_times,
 )

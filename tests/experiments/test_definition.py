@@ -24,6 +24,9 @@ TONE = {"name": "tone", "type": "category", "values": ["calm", "loud"]}
 PRICE = {"name": "price", "type": "number", "scale": 10}
 TONE_IS_WRONG = r"variants\[0\].attributes.tone: must be a category as declared, found 3"
 WIDE = [{"name": name, "type": "category", "values": [str(i) for i in range(24)]} for name in "ab"]
+LONG = {"context": [{"name": "q", "type": "text", "columns": 400}], "policy": {"name": "linucb"}}
+MANY = LONG | {"variants": [{"key": f"v{i}"} for i in range(200)]}
+SHARING = LONG | {"variant_attributes": [WIDE[0] | {"always_known": True}]}
 
 
 def test_defaults() -> None:
@@ -73,6 +76,8 @@ def test_defaults() -> None:
         ({"interactions": [["device"]]}, r"interactions\[0\]: .*length 2"),
         ({"interactions": [["device", "device"]]}, r"interactions: .*a number with itself, found 'device'"),
         ({"context": WIDE, "interactions": [["a", "b"]]}, r"interactions: must make at most 500 columns, found 677"),
+        (MANY, r"context: must make at most 199 columns with 200 variants, found 401. Declare fewer"),
+        (SHARING, r"variant_attributes: must make at most 3 columns beside the 401 of the context, found 25"),
         ({"variant_attributes": [{"name": "a b", "type": "boolean"}]}, r"variant_attributes\[0\].name: must be a key"),
         ({"variant_attributes": [TONE, TONE]}, r"variant_attributes: must be distinct, found \['tone'\]"),
         ({"variant_attributes": [PRICE | {"standardize": True}]}, r"variant_attributes: .*price: an arm's number"),
