@@ -152,7 +152,7 @@ class PolicyContract:
                 answer[:] = -1.0
                 assert policy.distribution_one(context.copy(), mask).min() >= 0
 
-    @few
+    @settings(few, max_examples=5)
     @given(order=st.permutations(range(len(KEYS))))
     def test_order_of_arms_only_permutes_the_answer(self, kind, order):
         """Arms are known by their keys, not by where they stand."""
@@ -382,12 +382,11 @@ class PolicyContract:
                 answer = policy.distribution(batch.contexts[:3] * asked)
                 assert_distribution(answer, np.ones((3, len(KEYS)), dtype=bool), 0.2)
 
-    @pytest.mark.parametrize("seed", range(2))
-    def test_bad_rows_are_refused_one_by_one(self, kind, seed):
+    def test_bad_rows_are_refused_one_by_one(self, kind):
         """They are counted by reason, the others are learned as if they had come alone, and all stays finite."""
         policy, clean = make(kind), make(kind)
-        for step in range(3):
-            batch, good = soiled(rows(30, seed=10 * seed + step), 10 * seed + step)
+        for step in range(4):
+            batch, good = soiled(rows(30, seed=step), step)
             before = policy.to_bytes()
             with pytest.raises(InvalidInput):
                 policy.learn(batch)
