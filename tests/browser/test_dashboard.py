@@ -61,6 +61,33 @@ def test_from_the_link_to_a_running_experiment(page: Page, kept: Store, complain
     assert complaints == []
 
 
+def test_attributes_are_declared_in_the_editor(page: Page, site: Flask, kept: Store, complaints: list[str]) -> None:
+    """Rows come by script, each type shows its own fields, and all of it is in the experiment."""
+    kept.create_experiment(parse({"key": "k", "variants": [{"key": "a"}], "metrics": [{"key": "m"}]}), by="test")
+    sign_in(page, site, kept)
+    page.goto("/experiments/k/edit")
+    for number, (name, kind) in enumerate((("query", "text"), ("price", "number"))):
+        page.get_by_role("button", name="Add an attribute", exact=True).click()
+        page.locator(f"[name=context-{number}-name]").fill(name)
+        page.locator(f"[name=context-{number}-type]").select_option(kind)
+    page.locator("[name=context-0-columns]").fill("16")
+    expect(page.locator("[name=context-0-values]")).to_be_hidden()
+    expect(page.locator("[name=context-1-standardize]")).to_be_checked()
+    page.get_by_text("Attributes that matter together").click()
+    page.get_by_label("Interactions").fill("price * price, query * price")
+    page.get_by_text("What variants have in common", exact=True).click()
+    page.get_by_role("button", name="Add an attribute of variants").click()
+    page.locator("[name=variant_attributes-0-name]").fill("tone")
+    page.locator("[name=variant_attributes-0-values]").fill("calm, bold")
+    page.get_by_role("button", name="Save").last.click()
+    expect(page.get_by_text("Saved as version 2")).to_be_visible()
+    made = kept.experiment("k").definition
+    assert [(a.name, a.columns, a.standardize) for a in made.context] == [("query", 16, False), ("price", None, True)]
+    assert made.interactions == (("price", "price"), ("query", "price"))
+    assert [(a.name, a.values) for a in made.variant_attributes] == [("tone", ("calm", "bold"))]
+    assert complaints == []
+
+
 def test_the_results_page_refreshes_itself(page: Page, site: Flask, kept: Store, complaints: list[str]) -> None:
     """New decisions appear in numbers and chart without a reload, and no policy is violated."""
     body = {"key": "spring", "variants": [{"key": "a"}, {"key": "b"}], "metrics": [{"key": "m"}]}
