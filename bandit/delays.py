@@ -5,9 +5,17 @@ for linear families A += F(a)·xx', b += r·x. F is the share of the final rewar
 come equally fast for every arm, E[r] = F(a)·E[final reward], so that s/n estimates what it will estimate in the end;
 where they do not, the open rows mislead by as much as an arm's own F differs, and the closed ones set it right.
 
-F is estimated from rows whose windows have closed, pooled over arms: its estimate must not depend on what it is used
-to compare. It says nothing before :data:`ENOUGH` of them were rewarded; until then only closed rows are learned.
-Reference: Vernade, Cappé and Perchet, UAI 2017 (conversions weighted by a known law of delays); Chapelle, KDD 2014.
+F is estimated from all rewards that came, pooled over arms: its estimate must not depend on what it is used to compare.
+An open row shows only rewards whose delay is below its age, which would make delays look short; so each age is compared
+with the next one among rows that are older than both:
+
+    F(e_b) = Π_{c >= b} (1 - D_c / C_c),
+
+D_c the rewards with a delay in [e_c, e_c+1) and C_c those with one below e_c+1, of rows at least e_c+1 old. With closed
+rows alone this is the plain share. While none has closed, F is 1 at the oldest age with enough rewards: what is learned
+then is who converts by that age, which moves to the window's end within the first window. Below :data:`ENOUGH` rewards
+F is not known, and only closed rows are learned. Reference: Vernade, Cappé and Perchet, UAI 2017 (conversions weighted
+by a known law of delays); Lagakos, Barraj and De Gruttola, Biometrika 75 (1988), section 2 (the estimate of F).
 
 Never learn from the reward as it stood at one early age: an arm that converts more but slower then loses for ever.
 """
@@ -24,7 +32,7 @@ from bandit.validation import require
 
 BUCKETS = 24
 ENOUGH = 50
-"""Rewarded rows: F is then known to ±.07 (one standard error) where it is least certain."""
+"""Rewards: F is then known to ±.07 (one standard error) where it is least certain."""
 
 
 def edges(window: int) -> Floats:
@@ -45,8 +53,8 @@ class Delays:
     window
         The reward window in µs.
     counts
-        (24,) rewarded rows by the bucket of ages in which their reward came. One whose reward came in parts is
-        counted in parts, which add up to 1.
+        (24, 25) rewards by the bucket of their delay and by that of their row's age; the last are closed rows. A
+        reward that came in parts is counted in parts, which add up to 1.
 
     >>> law = Delays.none(576).add(np.array([0, 3, 3, 500]), np.full(4, 20.0))
     >>> law.known, law.seen(np.array([0, 1, 4, 576])).tolist()
@@ -58,17 +66,22 @@ class Delays:
 
     def __post_init__(self) -> None:
         require(self.window > 0, f"window must be positive, found {self.window}")
-        require(self.counts.shape == (BUCKETS,), f"counts must have shape ({BUCKETS},), found {self.counts.shape}")
-        require(bool(np.isfinite(self.counts).all()), "counts must be finite")
+        shape = (BUCKETS, BUCKETS + 1)
+        require(self.counts.shape == shape, f"counts must have shape {shape}, found {self.counts.shape}")
+        require(bool((np.isfinite(self.counts) & (self.counts >= 0)).all()), "counts must be finite and not negative")
 
     @classmethod
     def none(cls, window: int) -> Self:
-        """Return what is known before any row has closed."""
-        return cls(window, np.zeros(BUCKETS))
+        """Return what is known before any reward came."""
+        return cls(window, np.zeros((BUCKETS, BUCKETS + 1)))
 
-    def add(self, delays: Ints, shares: Floats) -> Delays:
-        """Return the sums with more rows: what came after which delay in µs."""
-        return Delays(self.window, self.counts + np.bincount(bucket(delays, self.window), shares, BUCKETS))
+    def add(self, delays: Ints | Floats, shares: Floats, ages: Ints | Floats | None = None) -> Delays:
+        """Return the sums with more rewards: what came after which delay in µs, in rows of which age (None: closed)."""
+        column = np.full(len(delays), BUCKETS) if ages is None else _place(ages, self.window)
+        cells = bucket(delays, self.window) * (BUCKETS + 1) + column
+        return Delays(
+            self.window, self.counts + np.bincount(cells, shares, self.counts.size).reshape(self.counts.shape)
+        )
 
     def __add__(self, other: Delays) -> Delays:
         """Return the sums of both."""
@@ -77,8 +90,9 @@ class Delays:
 
     @property
     def known(self) -> bool:
-        """Whether enough rewarded rows have closed."""
-        return float(self.counts.sum()) >= ENOUGH
+        """Whether enough rewards came."""
+        _, below = self._compared()
+        return float(below.max()) >= ENOUGH
 
     def seen(self, ages: Ints | Floats) -> Floats:
         """Return F at ages in µs: straight lines between the edges, 0 at age 0, and 1 from the window's end on.
@@ -88,11 +102,18 @@ class Delays:
         InvalidInput
             Where F is not known.
         """
-        require(self.known, f"at least {ENOUGH} rewarded rows must have closed, found {self.counts.sum():g}")
-        # A reward that was taken back counts negative: shares are kept within [0, 1], and from falling with age.
-        shares = np.maximum.accumulate(np.clip(np.cumsum(self.counts) / self.counts.sum(), 0.0, 1.0))
-        shares[-1] = 1.0
-        return np.asarray(np.interp(ages, edges(self.window), [0.0, *shares]))
+        within, below = self._compared()
+        enough = np.flatnonzero(below >= ENOUGH)
+        require(len(enough) > 0, f"at least {ENOUGH} rewards must have come, found {below.max():g}")
+        compared = (np.arange(BUCKETS) <= enough[-1]) & (below > 0)
+        kept = np.where(compared, 1.0 - within / np.where(below > 0, below, 1.0), 1.0)
+        shares = np.cumprod(np.clip(kept, 0.0, 1.0)[::-1])[::-1]
+        return np.asarray(np.interp(ages, edges(self.window), [0.0, *shares[1:], 1.0]))
+
+    def _compared(self) -> tuple[Floats, Floats]:
+        """Return (24,) D and C."""
+        older = np.cumsum(self.counts[:, ::-1], axis=1)[:, ::-1][:, 1:]  # [d, c]: of rows at least e_c+1 old
+        return np.diag(older).copy(), np.diag(np.cumsum(older, axis=0)).copy()
 
 
 @runtime_checkable
@@ -103,10 +124,15 @@ class LearnsOpenRows(Protocol):
         """Return a copy that knows open rows; see :meth:`bandit.policy.SumPolicy.with_provisional`."""
 
 
-def bucket(delays: Ints, window: int) -> Ints:
+def bucket(delays: Ints | Floats, window: int) -> Ints:
     """Return the bucket of each delay in µs; those outside the window count at its ends."""
-    found = np.searchsorted(edges(window), np.asarray(delays, dtype=np.float64), side="right") - 1
-    return np.asarray(np.clip(found, 0, BUCKETS - 1), dtype=np.int64)
+    return np.minimum(_place(delays, window), BUCKETS - 1)
+
+
+def _place(ages: Ints | Floats, window: int) -> Ints:
+    """Return the last edge that each age has reached."""
+    found = np.searchsorted(edges(window), np.asarray(ages, dtype=np.float64), side="right") - 1
+    return np.asarray(np.clip(found, 0, BUCKETS), dtype=np.int64)
 
 
 def split(batch: Batch, fractions: Floats, default: float) -> tuple[Batch, Batch]:

@@ -39,6 +39,7 @@ class OpenRowsContract:
         first = late[0].row
         assert (first.seq, first.variant, first.context) == (0, "a", {"device": "tv"})
         np.testing.assert_array_equal(first.distribution, [0.75, 0.25])
+        assert [each.row.delays for each in late] == [((int((edges(WINDOW) <= 19).sum()) - 1, 1.0),), ()]
         assert [row.outcomes["sale"] for row in site.learn()] == [1.0, 0.0]
         assert opened(site, at=30) == []
 
@@ -78,7 +79,8 @@ class OpenRowsContract:
         expected = np.zeros(BUCKETS)
         expected[[0, int((at <= 30 * SECOND).sum()) - 1, BUCKETS - 1]] = 1
         law = site.store.delays(site.experiment)
-        np.testing.assert_array_equal(law.counts, expected)
+        np.testing.assert_array_equal(law.counts[:, -1], expected)
+        assert law.counts.sum() == 3
         assert law.window == WINDOW * SECOND
 
     def test_delays_of_sums_and_scores(self, sites: Callable[..., Any]) -> None:
@@ -87,13 +89,13 @@ class OpenRowsContract:
         site = sites(metrics=[metric | {"kind": "revenue", "cap": 8}])
         site.ship(site.decision(1, at=0), *(site.reward(1, at=at, value=v, key=str(at)) for at, v in ((0, 2), (59, 9))))
         site.learn()
-        counts = site.store.delays(site.experiment).counts
+        counts = site.store.delays(site.experiment).counts[:, -1]
         assert (counts[0], counts[-1], counts.sum()) == (0.25, 0.75, 1.0)
         site = sites(metrics=[metric | {"kind": "score", "default": 4}])
         site.ship(site.decision(1, at=0), *(site.reward(1, at=at, value=v, key=str(at)) for at, v in ((0, 9), (59, 5))))
         site.ship(site.decision(2, at=0), site.reward(2, at=1, value=4))
         site.learn()
-        counts = site.store.delays(site.experiment).counts
+        counts = site.store.delays(site.experiment).counts[:, -1]
         assert (counts[0], counts.sum()) == (1.0, 1.0)
 
     def test_delays_leave_out_windows_that_ended_early(self, sites: Callable[..., Any]) -> None:

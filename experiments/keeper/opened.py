@@ -19,7 +19,7 @@ from typing import Protocol
 import numpy as np
 
 from bandit import policies
-from bandit.delays import Delays, LearnsOpenRows
+from bandit.delays import Delays, LearnsOpenRows, edges
 from bandit.types import Batch, Ints
 from bandit.validation import InvalidInput
 from experiments.keeper import learner
@@ -56,6 +56,8 @@ class _Stretch:
     batch: Batch
     ages: Ints
     """(n,) µs; -1 where the window has ended."""
+    law: Delays
+    """How long the rewards that came took."""
     read: Micros
 
 
@@ -105,7 +107,7 @@ class Opened:
         after
             Rows up to this time are in it.
         """
-        law = self._store.delays(self._experiment)
+        law = sum((each.law for each in self._stretches.values()), self._store.delays(self._experiment))
         if not law.known or not self._stretches:
             return None
         batch, ages = _joined([self._stretches[key] for key in sorted(self._stretches)], after=after)
@@ -129,7 +131,14 @@ class Opened:
         kept = [each for each in found if each.row.variant in self._experiment.variant_keys]
         ages = [_NOTHING if each.age is None else each.age for each in kept]
         batch = learner.batch_of([each.row for each in kept], self._experiment)
-        return _Stretch(batch, np.array(ages, dtype=np.int64), watermark)
+        return _Stretch(batch, np.array(ages, dtype=np.int64), _law(found, self._window), watermark)
+
+
+def _law(rows: Sequence[OpenRow], window: Micros) -> Delays:
+    """Return how long the rewards of open rows took."""
+    came = [(bucket, share, each.age) for each in rows if each.age is not None for bucket, share in each.row.delays]
+    buckets, shares, ages = (np.array(column) for column in zip(*came, strict=True)) if came else (np.zeros(0),) * 3
+    return Delays.none(window).add(edges(window)[buckets.astype(np.int64)], shares.astype(np.float64), ages)
 
 
 def _joined(stretches: Sequence[_Stretch], *, after: Micros) -> tuple[Batch, Ints]:

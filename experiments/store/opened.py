@@ -50,7 +50,7 @@ class Opened(Room):
                 end = window_end(experiment.objective, time=row.time, until=row.until)
                 matured = analysis_row(connection, self._shapes, experiment, row, seen, seq=0, step=0)
                 age = watermark - row.time if watermark < end else None
-                opened.append(OpenRow(replace(matured, delays=(), late=0), age))
+                opened.append(OpenRow(replace(matured, late=0), age))
             return opened
 
     def delays(self, experiment: Experiment) -> Delays:
@@ -59,7 +59,7 @@ class Opened(Room):
         law = Delays.none(experiment.objective.window)
         with self._database.reading() as connection:
             for row in connection.execute(query):
-                law.counts[row.bucket] = row.rows
+                law.counts[row.bucket, -1] = row.rows
         return law
 
 

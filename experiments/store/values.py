@@ -55,7 +55,7 @@ class AnalysisRow:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OpenRow:
-    """A row that has not matured: it has no number, and its outcome is what has come so far."""
+    """A row that has not matured: it has no number, and its outcome and delays are what has come so far."""
 
     row: AnalysisRow
     age: Micros | None

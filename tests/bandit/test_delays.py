@@ -78,18 +78,43 @@ def test_a_law_is_unknown_before_enough_rewards() -> None:
     with pytest.raises(InvalidInput, match="found 49"):
         few_rows.seen(np.array([1]))
     assert few_rows.add(np.array([5]), np.ones(1)).known
-    with pytest.raises(InvalidInput, match="counts"):
-        Delays(WINDOW, np.zeros(BUCKETS - 1))
+    for bad in (np.zeros(BUCKETS), np.full((BUCKETS, BUCKETS + 1), np.nan), np.full((BUCKETS, BUCKETS + 1), -1.0)):
+        with pytest.raises(InvalidInput, match="counts"):
+            Delays(WINDOW, bad)
 
 
-def test_rewards_that_are_taken_back() -> None:
-    """A score that falls counts negative; shares stay within [0, 1] and never fall."""
-    counts = np.zeros(BUCKETS)
-    counts[[0, 5, 9]] = (120.0, -60.0, 40.0)
-    seen = Delays(WINDOW, counts).seen(edges(WINDOW))
-    assert seen.min() == 0
-    assert seen.max() == 1
-    assert (np.diff(seen) >= 0).all()
+def test_open_rows_tell_of_delays_without_making_them_short() -> None:
+    """From open rows alone, of which late rewards are not seen yet, the law is the true one up to the oldest age."""
+    rng = np.random.default_rng(2)
+    n = 40_000
+    ages, delays = rng.uniform(0, 0.5 * WINDOW, n), rng.uniform(0, WINDOW, n)
+    seen = delays <= ages
+    law = Delays.none(WINDOW).add(delays[seen], np.ones(int(seen.sum())), ages[seen])
+    at = edges(WINDOW)[edges(WINDOW) <= 0.5 * WINDOW]
+    np.testing.assert_allclose(law.seen(at), at / at[-1], atol=0.02)
+    assert law.seen(np.array([0.5 * WINDOW, WINDOW])).tolist() == [1.0, 1.0]
+    naive = np.array([(delays[seen] <= edge).mean() for edge in at])
+    assert np.abs(naive - at / at[-1]).max() > 0.1
+
+
+def test_closed_and_open_rows_together() -> None:
+    """Closed rows say what F is in the end, open ones make it surer; both are unbiased."""
+    rng = np.random.default_rng(3)
+    n = 40_000
+    ages, delays = rng.uniform(0, 2 * WINDOW, n), rng.exponential(0.3 * WINDOW, n)
+    ages, delays = ages[delays < WINDOW], delays[delays < WINDOW]
+    seen = delays <= ages
+    law = Delays.none(WINDOW).add(delays[seen], np.ones(int(seen.sum())), ages[seen])
+    at = edges(WINDOW)
+    np.testing.assert_allclose(law.seen(at), (1 - np.exp(-at / (0.3 * WINDOW))) / (1 - np.exp(-1 / 0.3)), atol=0.02)
+
+
+def test_a_few_old_rows_decide_nothing() -> None:
+    """Beyond the oldest age with enough rewards F is 1: a single late reward would else hide all that came before."""
+    early = Delays.none(WINDOW).add(np.full(ENOUGH, 1.0), np.ones(ENOUGH), np.full(ENOUGH, WINDOW / 4))
+    late = early.add(np.array([0.9 * WINDOW]), np.ones(1), np.array([0.95 * WINDOW]))
+    ages = np.linspace(1, WINDOW, 50)
+    np.testing.assert_array_equal(late.seen(ages), early.seen(ages))
 
 
 def test_buckets_hold_their_lower_edge() -> None:
