@@ -61,11 +61,11 @@ class LogisticPolicy(Policy):
     def with_arms(self, arms: Arms) -> Self:
         """Return the same posteriors over another set of arms; an added one begins with the prior."""
         before = {key: i for i, key in enumerate(self.arms.keys)}
-        state = self._cold(len(arms))
+        state = {name: array.copy() for name, array in self.state.items()} | LogisticPolicy._cold(self, len(arms))
         for to, key in enumerate(arms.keys):
             if key in before:
-                for name, array in self.state.items():
-                    state[name][to] = array[before[key]]
+                for name in ("factor", "theta"):
+                    state[name][to] = self.state[name][before[key]]
         return self._over(arms, state)
 
     def _check_rewards(self, rewards: Floats) -> None:
