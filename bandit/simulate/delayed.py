@@ -112,7 +112,7 @@ def simulate_delayed(
     >>> simulate_delayed(cold, world, learning=Learning.MATURED, seeds=[0]).runs
     (DelayedRun(seed=0, away=0.5, wrong=False),)
     """
-    require(len(seeds) > 1 or bool(seeds), "there must be a seed")
+    require(len(seeds) > 0, "there must be a seed")
     return DelayedSimulation(learning, tuple(_Play(policy(), world, learning, seed).run() for seed in seeds))
 
 

@@ -142,6 +142,20 @@ def test_nothing_is_said_before_delays_are_known(world: World, store: Store, lea
     assert newest(store).rows > 0
 
 
+def test_the_first_window_teaches(world: World, store: Store, leader: Leader, clock) -> None:
+    """Once enough rewards came, open rows are served before any row has matured, by the delays that they show."""
+    world.begin()
+    world.visit(400, seconds=WINDOW / 2, delay=300)
+    work(leader, clock)
+    version = newest(store)
+    served = policies.from_bytes(version.served or b"").state
+    assert version.rows == 0
+    assert served["total"].sum() == sum(each.row.outcomes["m"] for each in open_rows(store, clock()))
+    # Rewards come after five minutes of thirty: the rows that are older count whole, the others hardly.
+    assert 320 < served["n"].sum() < 370
+    assert relearn(store, "k").matches
+
+
 @pytest.mark.parametrize("name", ["thompson", "linear_thompson"])
 def test_open_rows_are_served_and_not_learned(world: World, store: Store, leader: Leader, clock, name: str) -> None:
     """A version holds the learned state, which relearning gives, and beside it the one that knows the open rows."""
