@@ -17,6 +17,8 @@ from bandit.validation import require
 
 _TIE = 1e-12
 """Masses below are rounding: between rivals that have less, something better known decides."""
+_LITTLE = 1e-2
+"""Where rivals have more than this in all, what decides between less is below 1e-10, and is left out."""
 
 
 class Thompson(ContextFree):
@@ -201,12 +203,14 @@ class TopTwoThompson(Thompson):
             return best
         leader = int(best.argmax())
         rivals = np.arange(len(best)) != leader
-        beyond = np.zeros(len(best))
-        beyond[rivals] = prob_best_beta(a[rivals], b[rivals])
         ratio = np.zeros(len(best))
         ratio[rivals] = best[rivals] / (1 - best[rivals])
         # Summed without the leader, what is left beside it keeps its digits.
-        after_leader = (best * rivals + _TIE * beyond) / (best[rivals].sum() + _TIE)
+        left = best[rivals].sum()
+        after_leader = best * rivals
+        if left < _LITTLE:
+            after_leader[rivals] += _TIE * prob_best_beta(a[rivals], b[rivals])
+        after_leader /= after_leader.sum()
         second = best * (ratio.sum() - ratio) + best[leader] * after_leader
         share = self.params["top_share"]
         law = share * best + (1 - share) * second
