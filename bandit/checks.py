@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bandit.jit import kernel
+from bandit.lanes import LANES, add_product, add_up, fill, load
 from bandit.types import Batch, Bools, Floats, Ints
 from bandit.validation import InvalidInput, require
 
@@ -54,11 +56,54 @@ def batch_of(batch: Batch, *, arms: int, width: int, contextual: bool) -> None:
     """
     n = len(batch)
     _shapes(batch, arms)
+    if n > 0 and _sound(batch, arms, width):
+        return
     contexts_of(batch.contexts, width, rows=n, contextual=contextual)
     if len(batch.contexts) != n:
         raise InvalidInput(f"contexts must have {n} rows, found {len(batch.contexts)}")
     if n > 0:
         _values(batch, arms)
+
+
+def _sound(batch: Batch, arms: int, width: int) -> bool:
+    """Return True where one look finds nothing amiss; else the slow way finds what it is, if anything."""
+    numbers = (batch.contexts, batch.rewards, batch.weights, batch.distributions)
+    known = batch.arms.dtype == np.int64 and batch.arms.flags.carray and batch.contexts.shape == (len(batch), width)
+    if not known or not all(array.dtype == np.float64 and array.flags.carray for array in numbers):
+        return False
+    return _all_sound(batch.arms, *numbers, arms)
+
+
+@kernel
+def _all_sound(
+    chosen: Ints, contexts: Floats, rewards: Floats, weights: Floats, distributions: Floats, arms: int
+) -> bool:
+    bad = 0
+    if not _square(contexts.reshape(-1)) <= LARGEST**2:
+        return False
+    for row in range(len(chosen)):
+        arm, total = chosen[row], 0.0
+        if not (0 <= arm < arms and distributions[row, arm] > 0):
+            return False
+        for share in distributions[row]:
+            bad += not share >= 0
+            total += share
+        bad += not (total <= 1 + SLACK and abs(rewards[row]) <= LARGEST and 0 <= weights[row] <= LARGEST)
+    return bad == 0
+
+
+@kernel
+def _square(numbers: Floats) -> float:
+    """Return the sum of squares; what is not a number makes it none."""
+    whole = len(numbers) // LANES * LANES
+    total = fill(0.0)
+    for i in range(0, whole, LANES):
+        eight = load(numbers, i)
+        total = add_product(eight, eight, total)
+    square = add_up(total)
+    for number in numbers[whole:]:
+        square += number * number
+    return square
 
 
 def _shapes(batch: Batch, arms: int) -> None:

@@ -9,19 +9,18 @@ from typing import Any, ClassVar
 import numpy as np
 
 from bandit import rules, sequence
+from bandit.checks import require_bounded
 from bandit.jit import plain
 from bandit.lanes import padded
 from bandit.parameters import Parameter
 from bandit.policy import SumPolicy
-from bandit.ridge import add_rows, factorise, largest
+from bandit.ridge import add_rows, factorise
 from bandit.scores import answer_many, answer_one, empty_scorer, interleave
 from bandit.sequence import Played
 from bandit.serialization import Arrays
 from bandit.types import Batch, Bools, Floats
 from bandit.validation import require
 
-LARGEST = 1e50
-"""Numbers beyond this are refused: sums of their products could overflow."""
 RIDGE = Parameter("ridge", 1.0, 1e-6, 1e6, "visitors", "pulls coefficients to zero, as so many visitors without reward")
 
 
@@ -85,11 +84,6 @@ class LinearPolicy(SumPolicy):
     def _learned(self) -> float:
         return float(self.state["outer"][:, 0, 0].sum())
 
-    def _take(self, batch: Batch) -> None:
-        most = largest(plain(batch.contexts), plain(batch.rewards), plain(batch.weights))
-        require(most <= LARGEST, f"contexts, rewards and weights must lie within ±{LARGEST:g}, found {most:g}")
-        super()._take(batch)
-
     def _absorb(self, batch: Batch) -> None:
         contexts, arms = self._features(batch.contexts), plain(batch.arms, np.int64)
         rewards, weights = plain(batch.rewards), plain(batch.weights)
@@ -145,8 +139,8 @@ class LinearPolicy(SumPolicy):
         shapes = (rewards.shape, uniforms.shape)
         rounds = len(contexts)
         require(shapes == ((rounds, len(self.arms)), (rounds,)), f"there must be {rounds} rounds, found {shapes}")
-        most = largest(contexts, rewards.reshape(-1), uniforms)
-        require(most <= LARGEST, f"contexts and rewards must lie within ±{LARGEST:g}, found {most:g}")
+        require_bounded("rewards", rewards)
+        require_bounded("uniforms", uniforms)
         played = Played(np.empty(rounds, dtype=np.int64), np.empty(rounds))
         features = self._features(contexts)
         for piece in sequence.pieces(rounds):

@@ -23,16 +23,6 @@ _TOGETHER: Final = 64
 
 
 @kernel
-def largest(contexts: Floats, rewards: Floats, weights: Floats) -> float:
-    """Return the largest absolute number in them; infinite where one is not a number."""
-    most = 0.0
-    for numbers in (contexts.reshape(-1), rewards, weights):
-        for i in range(len(numbers)):
-            most = max(most, abs(numbers[i]) if numbers[i] == numbers[i] else math.inf)
-    return most
-
-
-@kernel
 def add_rows(contexts: Floats, arms: Ints, rewards: Floats, weights: Floats, outer: Floats, cross: Floats) -> Bools:
     """Add w z z' to ``outer`` (K, D, D) and w r z to ``cross`` (K, D) for all rows, and return whose sums changed.
 
