@@ -36,6 +36,8 @@ TITLES = {
     "hybrid_thompson": ("Sharing Thompson sampling", "The same, in step with how sure it is."),
     "hybrid_epsilon_greedy": ("Sharing ε-greedy", "The same; a fixed share explores."),
     "hybrid_squarecb": ("Sharing SquareCB", "The same; explores less where the gap is clear."),
+    "hybrid_logistic_ucb": ("Sharing logistic UCB", "The same for yes/no goals with rates near 0 or 1."),
+    "hybrid_logistic_thompson": ("Sharing logistic Thompson", "The same, in step with how sure it is."),
     "neural_linear": ("Neural linear", "Learns what matters with a small network, and who prefers what on top of it."),
     "ensemble": ("Ensemble", "Runs several policies at once, and follows those that earn most."),
     "auto": ("Automatic", "Finds out which way of learning suits your visitors, also when that changes."),
