@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bandit import policies as stored
-from bandit.checks import batch_of
+from bandit.checks import batch_of, contexts_of
 from bandit.policy import NotMergeable, Policy
 from bandit.serialization import pack, unpack
 from bandit.slates import walk
@@ -171,8 +171,25 @@ class Slate(ABC):
         mask = self._allowed(rows, allowed)
         self._check_allowed(mask)
 
+        if rows == 1:
+            return self._chooser_one(contexts, mask)
+
         def chooser(place: int, used: Bools) -> Floats:
             return self._policy(place).distribution(contexts, self._left(mask[:, place], used))
+
+        return chooser
+
+    def _chooser_one(self, contexts: npt.ArrayLike | None, mask: Bools) -> walk.Chooser:
+        """Ask for one visitor as a server does: the same bits, without what many rows need."""
+        width = self.policies[0].schema.width
+        contextual = any(policy.contextual for policy in self.policies)
+        checked = contexts_of(contexts, width, rows=1, contextual=contextual)
+        require(len(checked) == 1, f"contexts must have one row a page, found {len(checked)} for 1")
+        context = np.ascontiguousarray(checked[0])
+
+        def chooser(place: int, used: Bools) -> Floats:
+            left = np.ascontiguousarray(self._left(mask[:, place], used)[0])
+            return self._policy(place).distribution_one(context, left)[None, :]
 
         return chooser
 

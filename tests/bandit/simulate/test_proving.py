@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bandit.simulate.proving import Contrasts, Rule, simulate_proof
+from bandit.simulate.proving import TIDES, Contrasts, Rule, simulate_proof
 
 FOUR, TEN = [0.13, 0.1, 0.1, 0.1], [0.13, *[0.1] * 9]
 PROVE, PROVE_MANY = Rule(0.4, 0.02, drop=True), Rule(0.7, 0.02, drop=True)
@@ -41,6 +41,15 @@ def test_nothing_is_proved_where_there_is_no_difference(rule: Rule) -> None:
     assert result.proved <= 0.05
     assert np.isnan(result.regret).all()
     assert result.median == np.inf
+
+
+@pytest.mark.parametrize("world", ["drifting", "three times as much for a while"])
+def test_a_tide_that_lifts_all_proves_nothing(world: str) -> None:
+    """Rates that rise and fall together: of 100 runs at most 5 ever find a given arm beaten, and none a best one."""
+    rate, tide = TIDES[world]
+    result = simulate_proof([rate] * 4, PROVE, units=30_000, runs=100, batch=1000, tide=tide)
+    assert result.beaten[:, 0].mean() <= 0.05
+    assert result.proved == 0
 
 
 def test_the_sums_are_those_of_the_rows() -> None:

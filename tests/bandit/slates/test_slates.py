@@ -119,6 +119,8 @@ def test_every_placement_is_drawn_from_a_known_vector(seed, name, places, explor
     again = page.draw(uniforms, contexts, allowed)
     np.testing.assert_array_equal(again.arms, drawn.arms)
     np.testing.assert_array_equal(again.distributions, p)
+    single = page.draw(uniforms[:1], contexts[:1], allowed[:1])
+    np.testing.assert_array_equal(single.distributions, p[:1])
 
 
 def test_a_cascade_teaches_what_was_looked_at():
@@ -328,6 +330,9 @@ def test_bad_pages_change_nothing(fields):
         (lambda: Grid([make(), make(keys=("a", "b"))]), "same arms"),
         (lambda: Ranking(make(), places=2).draw([[0.5]]), "uniforms must be"),
         (lambda: Ranking(make(), places=2).draw([[0.5, 1.0]]), "uniforms must lie"),
+        (lambda: Ranking(make("linucb", width=1), places=2).draw([[0.5, 0.5]], [[0.0], [1.0]]), "one row a page"),
+        (lambda: Ranking(make("linucb", width=1), places=2).draw([[0.5, 0.5]] * 2, [[0.0]]), "allowed must have"),
+        (lambda: Ranking(make("linucb", width=1), places=2).draw([[0.5, 0.5]], [[np.nan]]), "finite"),
         (lambda: Ranking(make(), places=2).draw([[0.5, 0.5]], None, [True]), "allowed must have shape"),
         (lambda: Ranking(make(), places=2).draw([[0.5, 0.5]], None, [1, 1, 1, 1, 1]), "boolean"),
         (lambda: Ranking(make(), places=2).conditionals([[0, 5]]), "arms must lie"),
