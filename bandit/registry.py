@@ -28,6 +28,7 @@ _HOMES = {
     "linear_squarecb": "linear:LinearSquareCB",
     "logistic_ucb": "logistic:LogisticUCB",
     "logistic_thompson": "logistic:LogisticThompson",
+    "neural_linear": "neural:NeuralLinear",
     "hybrid_logistic_ucb": "hybrid_logistic:HybridLogisticUCB",
     "hybrid_logistic_thompson": "hybrid_logistic:HybridLogisticThompson",
     "fourier_linucb": "fourier:FourierLinUCB",

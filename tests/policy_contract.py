@@ -22,6 +22,8 @@ UNITLESS = {
     "thompson_count": "a count has no unit",
     "vw": "the steps of stochastic gradients depend on how large rewards are",
     "neural": "so do those of a network",
+    "auto": "rewards in [0, 1] have logistic models, others have not",
+    "ensemble": "so have some of its members",
 }
 """By the beginning of their names: who does not promise that the unit of the reward is no matter, and why."""
 ORDERED = {
