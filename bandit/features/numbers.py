@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from itertools import chain
 from operator import itemgetter
 
 import numpy as np
@@ -52,6 +53,22 @@ class Numbers:
         row = np.zeros(self._width)
         return row if _scale(numbers, self._columns, self._centers, self._scales, row) else None
 
+    def fill(self, rows: Floats, contexts: Sequence[Context]) -> bool:
+        """Write one context into each of ``rows``, which are 0; False, and nothing lasting, where one refuses."""
+        if set(map(type, contexts)) != {dict}:
+            return False
+        try:
+            values = list(chain.from_iterable(map(self._read, contexts)))
+        except KeyError:
+            return False
+        if not _PLAIN.issuperset(set(map(type, values))):
+            return False
+        try:
+            numbers = np.fromiter(values, np.float64, len(values)).reshape(len(contexts), self._size)
+        except OverflowError:
+            return False
+        return bool(_scale_all(numbers, self._columns, self._centers, self._scales, rows))
+
 
 @kernel
 def _scale(numbers: Floats, columns: Ints, centers: Floats, scales: Floats, row: Floats) -> bool:
@@ -65,6 +82,15 @@ def _scale(numbers: Floats, columns: Ints, centers: Floats, scales: Floats, row:
         if not (abs(value) < LARGEST and abs(scaled) < LIMIT):
             return False
         row[columns[i]] = scaled
+    return True
+
+
+@kernel
+def _scale_all(numbers: Floats, columns: Ints, centers: Floats, scales: Floats, rows: Floats) -> bool:
+    for r in range(len(numbers)):
+        if not _scale(numbers[r], columns, centers, scales, rows[r]):
+            rows[: r + 1] = 0.0
+            return False
     return True
 
 

@@ -92,13 +92,19 @@ class Schema:
                 row[:] = self.encode_one(context)
             return rows
         for start in range(0, len(contexts), BLOCK):
-            block = [context.get for context in contexts[start : start + BLOCK]]
-            for encoder in self._encoders:
-                name = encoder.attribute.name
-                encoder.fill(rows[start : start + BLOCK], [get(name) for get in block])
+            self._fill(rows[start : start + BLOCK], contexts[start : start + BLOCK])
         if self._products.names:
             self._products.fill(rows)
         return rows
+
+    def _fill(self, rows: Floats, contexts: Sequence[Context]) -> None:
+        """Write a block of contexts into ``rows``, which are 0, without their products."""
+        if self._short is not None and self._short.fill(rows, contexts):
+            return
+        getters = [context.get for context in contexts]
+        for encoder in self._encoders:
+            name = encoder.attribute.name
+            encoder.fill(rows, [get(name) for get in getters])
 
     def encode_one(self, context: Context) -> Floats:
         """Return the (width,) vector of one context."""

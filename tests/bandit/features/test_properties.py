@@ -69,7 +69,7 @@ def bits(rows):
     return np.ascontiguousarray(rows).view(np.int64)
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(schemas(), contexts())
 def test_any_context_is_encoded(schema, found):
     """Rows are finite, and many together have the bits that each has alone; nothing that came in is changed."""
@@ -113,6 +113,25 @@ def test_arms_are_encoded_like_contexts(declared, found):
     schema = Schema(arms=declared)
     assert (schema.width, schema.arm_width, schema.arm_names) == (0, Schema(declared).width, Schema(declared).names)
     np.testing.assert_array_equal(bits(schema.encode_arms(found)), bits(Schema(declared).encode(found)))
+
+
+NUMBERS = [Attribute(name, AttributeType.NUMBER, center=c, scale=s, always_known=k) for name, c, s, k in (
+    ("a", 0.0, 1.0, True), ("b", 1e16, 1e-6, False), ("c", -3.0, 1e-300, True), ("d", 1e300, 1e300, False),
+)]  # fmt: skip
+VALUES = st.floats() | st.integers() | EDGES | st.none() | st.booleans()
+TAME = st.floats(-1e5, 1e5) | st.integers(-(10**5), 10**5)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.integers(2, 4), st.lists(st.fixed_dictionaries({"a": VALUES, "b": TAME}, optional={"c": TAME, "d": TAME})))
+def test_the_short_way_is_the_long_way(size, found):
+    """Contexts of nothing but numbers have the bits that they have beside an attribute of another type."""
+    short = Schema(NUMBERS[:size], interactions=[("a", "a")])
+    long = Schema([*NUMBERS[:size], Attribute("flag", AttributeType.BOOLEAN, always_known=True)])
+    expected = long.encode(found)[:, :-1]
+    np.testing.assert_array_equal(bits(short.encode(found)[:, :-1]), bits(expected))
+    for context, row in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(bits(short.encode_one(context)[:-1]), bits(row))
 
 
 def test_blocks_meet():
