@@ -54,18 +54,23 @@ def answer_one(
                 answer[k] = answer[k] * (1 - exploration) + share
 
 
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def answer_many(rule: int, strong: float, contexts: Floats, allowed: Bools, scorer: Floats) -> Floats:
     """Return the (n, K) laws; ``allowed`` has one row for all contexts, or one for each.
 
     Many contexts are shared out among the cores that this process may use.
     """
     laws = np.empty((len(contexts), allowed.shape[1]))
-    cores = 1 if len(contexts) < MANY else len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
-    if cores == 1:
+    count = 1 if len(contexts) < MANY else cores()
+    if count == 1:
         _laws(rule, strong, contexts, allowed, scorer, laws)
         return laws
-    bounds = np.linspace(0, len(contexts), cores + 1).astype(int)
-    with ThreadPoolExecutor(cores) as pool:  # made for the call: threads do not outlive a fork
+    bounds = np.linspace(0, len(contexts), count + 1).astype(int)
+    with ThreadPoolExecutor(count) as pool:  # made for the call: threads do not outlive a fork
         parts = [slice(*pair) for pair in pairwise(bounds)]
         masks = [allowed if len(allowed) == 1 else allowed[part] for part in parts]
         jobs = [
