@@ -35,11 +35,15 @@ def test_a_difference_is_found() -> None:
 
 
 def test_nothing_is_said_too_soon() -> None:
-    """Under a hundred rows or twenty rewards, nor where every outcome is alike."""
+    """Before the first update of the means, under twenty rewards, nor where every outcome is alike."""
     sums = Contrasts(3)
-    chosen, _, p = rows(99, seed=1)
+    chosen, _, p = rows(255, seed=1)
     sums.add(chosen, (chosen == 2).astype(np.float64), p)
     assert not sums.beaten(ALL).any()
+    rare = Contrasts(3)
+    chosen, _, p = rows(4000, seed=1)
+    rare.add(chosen, ((chosen == 2) & (np.arange(4000) < 40)).astype(np.float64), p)
+    assert not rare.beaten(ALL).any()
     constant = Contrasts(3)
     chosen, _, p = rows(500, seed=1)
     constant.add(chosen, np.ones(500), p)
@@ -57,6 +61,7 @@ def test_portions_do_not_matter(cuts: list[int]) -> None:
     edges = [0, *sorted(cuts), 1200]
     for low, high in pairwise(edges):
         parts.add(*(array[low:high] for array in batch))
+    assert parts._eta == whole._eta
     for name in ("_sum", "_square", "_product", "_inverse", "_both", "_mean"):
         np.testing.assert_allclose(getattr(parts, name), getattr(whole, name), rtol=1e-9, atol=1e-9)
 
