@@ -25,9 +25,13 @@ from typing import Final
 import numpy as np
 
 from bandit.jit import kernel
+from bandit.lanes import LANES, add_multiple, fill, load, store
 from bandit.types import Bools, Floats, Ints
 
 _TINY: Final = 1e-100
+"""No variance is less: what is, is rounding."""
+_ARMS: Final = 4
+"""Arms whose scores are worked out together."""
 
 
 @kernel
@@ -135,7 +139,6 @@ def roots(spread: Floats, root: Floats) -> None:
     root[:] = 0.0
     for k in range(len(spread)):
         for j in range(size - 1, -1, -1):
-            # What is below this has been lost to rounding: a covariance has no negative pivot.
             pivot = math.sqrt(max(spread[k, j, j], _TINY))
             root[k, j, j] = pivot
             for i in range(j):
@@ -156,16 +159,16 @@ def score(
     ridge: float,
     mean: Floats,
     own: Floats,
-    shared: Floats,
-) -> None:
-    """Write the joint law of the scores x̃'τ_k of some ``arms``, in units of the noise's variance.
+) -> Floats:
+    """Write and return the joint law of the scores x̃'τ_k of some ``arms``, in units of the noise's variance.
 
-    They are ``mean`` + ``shared`` n + √``own`` ε with standard normals n (m) and ε: own = x̃'A_k⁻¹x̃, and row k of
-    ``shared`` is F_0'(ã_k ⊗ λA_k⁻¹x̃), where ``root`` is F_0, upper triangular with F_0 F_0' = A_0⁻¹.
+    They are ``mean`` + shared n + √``own`` ε with standard normals n (m) and ε: own = x̃'A_k⁻¹x̃, and row k of shared is
+    F_0'(ã_k ⊗ λA_k⁻¹x̃), where ``root`` is F_0, upper triangular with F_0 F_0' = A_0⁻¹. Shared and ``root`` are padded
+    with zeros to whole lanes.
     """
-    size, wide = inverse.shape[1], root.shape[0]
-    pulled, edge = np.empty(size), np.empty(wide)
-    shared[:] = 0.0
+    size, wide = inverse.shape[1], root.shape[1]
+    pulled = np.empty(size)
+    edges = np.zeros(((len(arms) + _ARMS - 1) // _ARMS * _ARMS, wide))
     for place in range(len(arms)):
         k = arms[place]
         pulled[:] = inverse[k, 0]
@@ -178,9 +181,29 @@ def score(
         for j in range(1, size):
             own[place] += x[j - 1] * pulled[j]
         own[place] = max(own[place], _TINY)
+        pulled *= ridge
         for i in range(attributes.shape[1]):
+            edge, attribute = edges[place, i * size : (i + 1) * size], attributes[k, i]
             for j in range(size):
-                edge[i * size + j] = attributes[k, i] * ridge * pulled[j]
-        for j in range(wide):
-            if edge[j] != 0.0:
-                add(edge[j], root[j, j:], shared[place, j:])
+                edge[j] = attribute * pulled[j]
+    shared = np.empty_like(edges)
+    _project(edges, root, shared)
+    return shared[: len(arms)]
+
+
+@kernel
+def _project(edges: Floats, root: Floats, shared: Floats) -> None:
+    """Write F'e of each row e of ``edges``, four rows and eight columns at a time."""
+    wide, columns, rows, out = root.shape[1], root.reshape(-1), edges.reshape(-1), shared.reshape(-1)
+    for first in range(0, len(rows), _ARMS * wide):
+        second, third, fourth = first + wide, first + 2 * wide, first + 3 * wide
+        for at in range(0, wide, LANES):
+            t0, t1, t2, t3 = fill(0.0), fill(0.0), fill(0.0), fill(0.0)
+            for j in range(min(at + LANES, len(root))):
+                eight = load(columns, j * wide + at)
+                t0, t1 = add_multiple(rows, first + j, eight, t0), add_multiple(rows, second + j, eight, t1)
+                t2, t3 = add_multiple(rows, third + j, eight, t2), add_multiple(rows, fourth + j, eight, t3)
+            store(out, first + at, t0)
+            store(out, second + at, t1)
+            store(out, third + at, t2)
+            store(out, fourth + at, t3)

@@ -24,7 +24,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from bandit.jit import kernel
-from bandit.lanes import LANES, add_multiple, load, store
+from bandit.lanes import LANES, add_multiple, add_product, fill, load, store
 from bandit.types import Floats
 
 POINTS: Final = 1024
@@ -75,10 +75,10 @@ def prob_best_correlated(mean: Floats, own: Floats, shared: Floats, few: Floats,
     ``mean``, ``own`` > 0 and ``best`` are (K,), ``shared`` is (K, m); ``few`` and ``many`` are of
     :func:`normals_for`.
     """
-    sd = np.empty(len(mean))
+    sd, scratch = np.empty(len(mean)), np.empty(LANES)
     low = -math.inf
     for k in range(len(mean)):
-        sd[k] = math.sqrt(own[k] + _squared(shared[k]))
+        sd[k] = math.sqrt(own[k] + _product(shared, k, k, scratch))
         low = max(low, mean[k] - _REACH * sd[k])
     order = np.argsort(-(mean + sd), kind="mergesort")
     contenders = order[(mean + _REACH * sd >= low)[order]]
@@ -92,20 +92,29 @@ def prob_best_correlated(mean: Floats, own: Floats, shared: Floats, few: Floats,
 
 
 @kernel
-def _squared(row: Floats) -> float:
+def _product(rows: Floats, first: int, second: int, scratch: Floats) -> float:
+    """Return the inner product of two rows; ``scratch`` holds eight numbers."""
+    width, flat = rows.shape[1], rows.reshape(-1)
+    whole, i, j = width // LANES * LANES, first * width, second * width
+    eight = fill(0.0)
+    for at in range(0, whole, LANES):
+        eight = add_product(load(flat, i + at), load(flat, j + at), eight)
+    store(scratch, 0, eight)
     total = 0.0
-    for x in row:
-        total += x * x
+    for lane in scratch:
+        total += lane
+    for at in range(whole, width):
+        total += rows[first, at] * rows[second, at]
     return total
 
 
 @kernel
-def _combine(multiples: Floats, first: int, points: Floats, block: int, total: Floats) -> None:
-    """Add Σ_j ``multiples``_j n_j, j from ``first`` on, to ``total``: at the points of a block."""
+def _combine(multiples: Floats, first: int, begin: float, points: Floats, block: int, total: Floats) -> None:
+    """Write ``begin`` + Σ_j ``multiples``_j n_j, j from ``first`` on, to ``total``: at the points of a block."""
     dimensions, flat = points.shape[1], points.reshape(-1)
     for at in range(0, _BLOCK, _RUN):
         start = (block * _BLOCK + at) * dimensions + first * _RUN
-        t0, t1, t2, t3 = load(total, at), load(total, at + 8), load(total, at + 16), load(total, at + 24)
+        t0, t1, t2, t3 = fill(begin), fill(begin), fill(begin), fill(begin)
         for j in range(first, len(multiples)):
             t0 = add_multiple(multiples, j, load(flat, start), t0)
             t1 = add_multiple(multiples, j, load(flat, start + 8), t1)
@@ -119,41 +128,40 @@ def _combine(multiples: Floats, first: int, points: Floats, block: int, total: F
 
 
 @kernel
-def _below(x: Floats, total: Floats) -> None:
-    """Add Φ(x) to ``total``, to 2e-7: Abramowitz and Stegun 7.1.28, which needs no exponential."""
-    for i in range(len(x)):
-        u = _ROOT * abs(x[i])
+def _count(scale: float, score: Floats, centre: Floats, rest: Floats, largest: Floats, total: Floats) -> None:
+    """Add Φ(``scale``·(``centre`` - the largest score of the others) + ``rest``) to ``total``.
+
+    ``largest`` (2, n) are the two largest scores of all. Φ is that of Abramowitz and Stegun 7.1.28, to 2e-7, which
+    needs no exponential.
+    """
+    first, second = largest[0], largest[1]
+    for i in range(len(total)):
+        x = scale * (centre[i] - (second[i] if score[i] >= first[i] else first[i])) + rest[i]
+        u = _ROOT * abs(x)
         inverse = 1.0 + u * (_A1 + u * (_A2 + u * (_A3 + u * (_A4 + u * (_A5 + u * _A6)))))
         inverse *= inverse
         inverse *= inverse
         inverse *= inverse
         tail = 0.5 / (inverse * inverse)
-        total[i] += 1.0 - tail if x[i] > 0.0 else tail
+        total[i] += 1.0 - tail if x > 0.0 else tail
 
 
 @kernel
 def _among_few(mean: Floats, own: Floats, shared: Floats, points: Floats) -> Floats:
     arms = len(mean)
-    lower, rest, scale = _factors(own, shared)
-    score, total = np.empty((arms, _BLOCK)), np.zeros((arms, _BLOCK))
-    first, second, gap = np.empty((3, _BLOCK))
+    lower, upper, scale = _factors(own, shared)
+    score, rest, total = np.empty((arms, _BLOCK)), np.empty((arms, _BLOCK)), np.zeros((arms, _BLOCK))
+    largest = np.empty((2, _BLOCK))
     for block in range(len(points) * _RUN // _BLOCK):
+        # All is written well before it is read again: a processor waits for what it has just written in other portions.
         for k in range(arms):
-            score[k] = mean[k]
-            _combine(lower[k, : k + 1], 0, points, block, score[k])
-        _two_largest(score, first, second)
+            _combine(lower[k, : k + 1], 0, mean[k], points, block, score[k])
         for k in range(arms):
-            _lead(scale[k], score[k], score[k], first, second, gap)
-            _combine(rest[k], k, points, block, gap)
-            _below(gap, total[k])
+            _combine(upper[k], k, 0.0, points, block, rest[k])
+        _two_largest(score, largest)
+        for k in range(arms):
+            _count(scale[k], score[k], score[k], rest[k], largest, total[k])
     return _normalised(total)
-
-
-@kernel
-def _lead(scale: float, centre: Floats, score: Floats, first: Floats, second: Floats, gap: Floats) -> None:
-    """Write by how much ``centre`` exceeds the largest score of the others."""
-    for i in range(len(gap)):
-        gap[i] = scale * (centre[i] - (second[i] if score[i] >= first[i] else first[i]))
 
 
 @kernel
@@ -161,14 +169,10 @@ def _factors(own: Floats, shared: Floats) -> tuple[Floats, Floats, Floats]:
     """Return L, S = L L', R with (c_k - s_k)/√v_k = Σ_{j≥k} R_kj n_j, and 1/√v_k."""
     arms = len(own)
     lower, rest, scale = np.zeros((arms, arms)), np.zeros((arms, arms)), np.empty(arms)
-    turned = shared.T.copy()
+    scratch = np.empty(LANES)
     for k in range(arms):
-        row = np.zeros(k + 1)
-        for i in range(len(turned)):
-            for j in range(k + 1):
-                row[j] += turned[i, k] * turned[i, j]
         for j in range(k + 1):
-            total = row[j]
+            total = _product(shared, k, j, scratch)
             for i in range(j):
                 total -= lower[k, i] * lower[j, i]
             # Given the scores before it, no score is surer than its own part: what is, is rounding.
@@ -180,15 +184,16 @@ def _factors(own: Floats, shared: Floats) -> tuple[Floats, Floats, Floats]:
             for i in range(k, j):
                 total += lower[j, i] * rest[k, i]
             rest[k, j] = -total / lower[j, j]
-        scale[k] = math.sqrt(_squared(rest[k]))
+        scale[k] = math.sqrt(_product(rest, k, k, scratch))
         for j in range(k, arms):
             rest[k, j] /= -scale[k]
     return lower, rest, scale
 
 
 @kernel
-def _two_largest(score: Floats, first: Floats, second: Floats) -> None:
+def _two_largest(score: Floats, largest: Floats) -> None:
     """Write the largest and the second largest score of each point; where two tie, both are the same."""
+    first, second = largest[0], largest[1]
     first[:] = score[0]
     second[:] = -math.inf
     for k in range(1, len(score)):
@@ -211,19 +216,17 @@ def _among_many(mean: Floats, own: Floats, shared: Floats, points: Floats) -> Fl
     arms, coordinates = len(mean), points.shape[1]
     factors, own = _common(own, shared)
     score, centre, total = np.empty((arms, _BLOCK)), np.empty((arms, _BLOCK)), np.zeros((arms, _BLOCK))
-    first, second, gap = np.empty((3, _BLOCK))
+    largest, nothing = np.empty((2, _BLOCK)), np.zeros(_BLOCK)
     for block in range(len(points) * _RUN // _BLOCK):
         for k in range(arms):
-            centre[k] = mean[k]
-            _combine(factors[k], 0, points, block, centre[k])
-            score[k] = centre[k]
+            _combine(factors[k], 0, mean[k], points, block, centre[k])
+        for k in range(arms):
             sd, j = math.sqrt(own[k]), FEW + k % (coordinates - FEW)
             for at in range(_BLOCK):
-                score[k, at] += sd * points[(block * _BLOCK + at) // _RUN, j, at % _RUN]
-        _two_largest(score, first, second)
+                score[k, at] = centre[k, at] + sd * points[(block * _BLOCK + at) // _RUN, j, at % _RUN]
+        _two_largest(score, largest)
         for k in range(arms):
-            _lead(1.0 / math.sqrt(own[k]), centre[k], score[k], first, second, gap)
-            _below(gap, total[k])
+            _count(1.0 / math.sqrt(own[k]), score[k], centre[k], nothing, largest, total[k])
     return _normalised(total)
 
 
@@ -231,19 +234,18 @@ def _among_many(mean: Floats, own: Floats, shared: Floats, points: Floats) -> Fl
 def _common(own: Floats, shared: Floats) -> tuple[Floats, Floats]:
     """Return (K, 32) factors of the shared covariance, by pivoted Cholesky, and ``own`` with what they leave."""
     arms = len(own)
-    factors, left = np.zeros((arms, FEW)), np.empty(arms)
+    factors, left, scratch = np.zeros((arms, FEW)), np.empty(arms), np.empty(LANES)
     for k in range(arms):
-        left[k] = _squared(shared[k])
+        left[k] = _product(shared, k, k, scratch)
     least = 1e-9 * left.max()
     for j in range(FEW):
         pivot = int(np.argmax(left))
         if left[pivot] <= least:
             break
         scale = 1.0 / math.sqrt(left[pivot])
-        column = np.zeros(arms)
+        column = np.empty(arms)
         for k in range(arms):
-            for i in range(shared.shape[1]):
-                column[k] += shared[k, i] * shared[pivot, i]
+            column[k] = _product(shared, k, pivot, scratch)
             for i in range(j):
                 column[k] -= factors[k, i] * factors[pivot, i]
         for k in range(arms):

@@ -9,6 +9,7 @@ import numpy as np
 from bandit import arrow, rules
 from bandit.forgetting import CLOCK, FORGETTING
 from bandit.jit import kernel, plain
+from bandit.lanes import padded
 from bandit.linear import RIDGE, LinearPolicy
 from bandit.normals import normals_for, prob_best_correlated
 from bandit.parameters import Parameter
@@ -94,12 +95,18 @@ class HybridPolicy(LinearPolicy):
         They are N(mean, s²·(shared shared' + diag(own))), s being the spread of a reward around its expectation.
         """
         mean, own = np.empty((2, len(self.arms)))
-        shared = np.empty((len(self.arms), len(self._root)))
-        every = np.arange(len(self.arms))
-        total = self.coefficients()
-        ridge = self.params["ridge"]
-        arrow.score(plain(context), every, self._attributes, self._inverse, total, self._root, ridge, mean, own, shared)
-        return mean, own, shared
+        every, total, ridge = np.arange(len(self.arms)), self.coefficients(), self.params["ridge"]
+        shared = arrow.score(
+            plain(context), every, self._attributes, self._inverse, total, self._padded(), ridge, mean, own
+        )
+        return mean, own, shared[:, : len(self._root)]
+
+    def _padded(self) -> Floats:
+        """Return F_0 with columns of zeros, to whole lanes."""
+        size = len(self._root)
+        root = np.zeros((size, padded(size)))
+        root[:, :size] = self._root
+        return root
 
     def _finish(self) -> None:
         """Derive what answers are made of; here the means alone."""
@@ -275,6 +282,7 @@ class HybridThompson(HybridPolicy):
 
     def _finish(self) -> None:
         self._points = normals_for(len(self.arms))
+        self._wide = self._padded()
         seen = self.state["outer"][:, 0, 0] > 0
         first: dict[bytes, int] = {}
         self._twin = np.arange(len(self.arms))
@@ -291,7 +299,7 @@ class HybridThompson(HybridPolicy):
             self._everything[None, :] if allowed is None else plain(allowed, np.bool_),
             self._order,
             self._twin,
-            (self._attributes, self._inverse, self._total, self._root),
+            (self._attributes, self._inverse, self._total, self._wide),
             (self.params["ridge"], self._strength),
             self._points,
             law,
@@ -321,8 +329,7 @@ def _fill_thompson(
         mask = allowed[row if len(allowed) > 1 else 0]
         arms = order[mask[order]]
         mean, own, best = np.empty((3, len(arms)))
-        shared = np.empty((len(arms), len(root)))
-        arrow.score(contexts[row], arms, attributes, inverse, total, root, ridge, mean, own, shared)
+        shared = arrow.score(contexts[row], arms, attributes, inverse, total, root, ridge, mean, own)
         prob_best_correlated(mean / noise, own, shared, points[0], points[1], best)
         sums[:], counts[:] = 0.0, 0.0
         for place in range(len(arms)):
