@@ -39,6 +39,7 @@ _HOMES = {
     "hybrid_thompson": "hybrid:HybridThompson",
     "hybrid_epsilon_greedy": "hybrid:HybridEpsilonGreedy",
     "hybrid_squarecb": "hybrid:HybridSquareCB",
+    "ensemble": "ensemble:Ensemble",
     "auto": "auto:Auto",
     "vw_squarecb": "vowpal:SquareCB",
     "vw_epsilon": "vowpal:Epsilon",
