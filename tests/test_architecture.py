@@ -1,6 +1,6 @@
 """Who may import whom: the arrows of the house, read from the code with ``ast``.
 
-dashboard  ->  experiments  ->  bandit  ->  numpy, scipy, numba; vowpalwabbit in exactly one file
+dashboard  ->  experiments  ->  bandit  ->  numpy, scipy, numba; vowpalwabbit and sklearn in exactly one file each
 migrations ->  experiments.tables only             tests -> anything; nothing -> tests
 """
 
@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "migrations": {"experiments"},
 }
 LIBRARIES = {
-    "bandit": {"numpy", "scipy", "numba", "vowpalwabbit"},
+    "bandit": {"numpy", "scipy", "numba", "vowpalwabbit", "sklearn"},
     "experiments": {
         "numpy",
         "numba",
@@ -54,7 +54,7 @@ LIBRARIES = {
     },
     "migrations": {"alembic", "sqlalchemy"},
 }
-ONE_FILE_ONLY = {"vowpalwabbit": "bandit/policies/vowpal.py"}
+ONE_FILE_ONLY = {"vowpalwabbit": "bandit/policies/vowpal.py", "sklearn": "bandit/policies/neural.py"}
 SQL = {"sqlalchemy", "alembic", "psycopg", "sqlite3"}
 SQL_ROOMS = ("experiments/store/", "experiments/tables.py", "migrations/")
 LONGEST_FILE = 500
