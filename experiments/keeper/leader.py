@@ -16,7 +16,7 @@ from experiments.definition import parse_time
 from experiments.delayed import learns_open_rows
 from experiments.errors import Conflict, Invalid, NotFound
 from experiments.keeper import learner
-from experiments.keeper.opened import Opened
+from experiments.keeper.opened import BUDGET, Opened
 from experiments.keeper.proofs import Proofs, nothing_proved
 from experiments.keeper.relearn import checksum, fitted, in_force, replay, steps
 from experiments.model import Experiment, Micros, State
@@ -78,6 +78,7 @@ class Leader:
         self._store = store
         self._clock = clock
         self._courses: dict[int, _Course] = {}
+        self._reads = 0
 
     def work(self, watermark: Micros) -> bool:
         """Do what is due; returns whether rows are left that could mature at once.
@@ -87,7 +88,7 @@ class Leader:
         watermark
             Everything accepted before this time is in the store.
         """
-        busy = False
+        busy, self._reads = False, BUDGET
         for experiment in self._store.experiments():
             try:
                 busy |= self._advance(self._on_time(experiment), watermark)
@@ -113,9 +114,8 @@ class Leader:
         if experiment.state is State.DRAFT or experiment.imported:
             return False
         course = self._course(experiment)
-        opened = course.opened
-        if opened is not None:
-            opened.read(watermark)
+        if course.opened is not None:
+            self._reads = course.opened.read(watermark, budget=self._reads)
         for _ in range(STEPS_PER_TICK):
             rows = self._store.next_rows(experiment, watermark=watermark, limit=STEP_ROWS)
             if not rows:
