@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
+from importlib.util import find_spec
 
 from bandit.parameters import Parameter
 from bandit.policy import Policy
 from bandit.validation import InvalidInput
 
-__all__ = ["REGISTRY", "Parameter", "names", "parameters", "policy_class"]
+__all__ = ["REGISTRY", "Parameter", "missing", "names", "parameters", "policy_class"]
 
 _HOMES = {
     "fixed": "fixed:Fixed",
@@ -47,6 +48,9 @@ _HOMES = {
     "vw_cover": "vowpal:Cover",
     "vw_softmax": "vowpal:Softmax",
 }
+
+_LIBRARIES = {"neural_linear": ("sklearn", "scikit-learn, the extra landit[neural]")}
+"""Optional libraries that a policy learns with: the module, and what to install."""
 
 
 class _Registry(Mapping[str, type[Policy]]):
@@ -88,3 +92,13 @@ def policy_class(name: str) -> type[Policy]:
 def parameters(name: str) -> tuple[Parameter, ...]:
     """Return what the policy of that name can be told."""
     return policy_class(name).parameters
+
+
+def missing(name: str) -> str | None:
+    """Return what must be installed before the policy of that name can learn; None where nothing is missing.
+
+    >>> missing("linucb") is None
+    True
+    """
+    module, what = _LIBRARIES.get(name, (None, ""))
+    return None if module is None or find_spec(module) is not None else what

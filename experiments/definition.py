@@ -239,6 +239,9 @@ def _check_policy(definition: Definition) -> None:
     policy = definition.policy
     if policy.name not in registry.names():
         raise wrong("policy.name", f"must be one of {', '.join(registry.names())}", policy.name)
+    lacking = registry.missing(policy.name)
+    if lacking is not None:
+        raise wrong("policy.name", f"needs {lacking}", policy.name)
     known = {parameter.name: parameter for parameter in registry.parameters(policy.name)}
     for name, value in policy.params.items():
         if name not in known:

@@ -6,10 +6,10 @@ from typing import Any
 
 from bandit.features import Schema
 from bandit.policy import Policy
-from bandit.registry import policy_class
+from bandit.registry import missing, policy_class
 from bandit.serialization import unpack
 from bandit.types import Arms
-from bandit.validation import InvalidInput
+from bandit.validation import InvalidInput, require
 
 __all__ = ["create", "from_bytes"]
 
@@ -20,11 +20,14 @@ def create(name: str, *, arms: Arms, schema: Schema | None = None, exploration: 
     Raises
     ------
     InvalidInput
-        For an unknown name or parameter, or one out of its range.
+        For an unknown name or parameter, or one out of its range, and where the library that the policy learns with
+        is not installed; :func:`from_bytes` needs none.
 
     >>> create("fixed", arms=Arms(("a", "b"), weights=(3.0, 1.0))).distribution().tolist()
     [[0.75, 0.25]]
     """
+    lacking = missing(name)
+    require(lacking is None, f"the policy {name} needs {lacking}")
     return policy_class(name)(arms=arms, schema=schema, exploration=exploration, **params)
 
 

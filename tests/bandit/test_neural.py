@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from bandit import policies
+from bandit import policies, registry
 from bandit.features import Schema
 from bandit.policies import neural
 from bandit.policies.neural import NeuralLinear
@@ -136,6 +136,14 @@ def test_without_the_library_it_answers_but_does_not_learn(monkeypatch):
     with pytest.raises(InvalidInput, match=r"landit\[neural\]"):
         copy.learn(rows(1))
     assert copy.to_bytes() == blob
+
+
+def test_none_is_made_without_the_library(monkeypatch):
+    """Who asks for one learns at once what to install."""
+    monkeypatch.setattr(registry, "find_spec", lambda _: None)
+    assert registry.missing("linucb") is None
+    with pytest.raises(InvalidInput, match=r"landit\[neural\]"):
+        policies.create("neural_linear", arms=ARMS)
 
 
 def test_answers_load_no_library():
