@@ -39,7 +39,7 @@ class Softmax(ContextFree):
         Parameter(
             "temperature", 0.1, 1e-6, 1e6, "standard deviations", "how much worse a variant with 1/e the share is"
         ),
-        Parameter("cooling", 1000.0, 0.0, 1e12, "visitors", "after three times so many, half of it is left; 0: it stays"),
+        Parameter("cooling", 1000.0, 0.0, 1e12, "visitors", "half is left after three times so many; 0: all"),
         Parameter("prior_weight", 1.0, 0.01, 1e6, "visitors", "how many visitors the common mean counts for"),
         *FORGETTING,
     )
