@@ -10,6 +10,8 @@
     A text to its columns: signed feature hashing.
 ``products``
     Interactions: the products of two attributes' columns.
+``kernels``
+    The compiled loops of both.
 ``schema``
     All of them together: a context to a vector, many contexts to a matrix, arms to theirs.
 ``standardizer``

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from itertools import chain
 from operator import itemgetter
 
 import numpy as np
 
-from bandit.features.attributes import LARGEST, LIMIT
 from bandit.features.encoders import Number
-from bandit.jit import kernel
+from bandit.features.products import kernels
 from bandit.types import Context, Floats, Ints
 
 LEAST = 2
@@ -38,6 +38,11 @@ class Numbers:
         self._centers = np.array([encoder.center for encoder in encoders])
         self._scales = np.array([encoder.scale for encoder in encoders])
 
+    @cached_property
+    def _scale_one(self) -> Callable[[Floats, Ints, Floats, Floats, Floats], bool]:
+        function: Callable[[Floats, Ints, Floats, Floats, Floats], bool] = kernels().scale_one
+        return function
+
     def encode(self, context: Context) -> Floats | None:
         """Return the row; None where it takes a closer look."""
         if type(context) is not dict:
@@ -51,7 +56,7 @@ class Numbers:
         except (KeyError, struct.error):
             return None
         row = np.zeros(self._width)
-        return row if _scale(numbers, self._columns, self._centers, self._scales, row) else None
+        return row if self._scale_one(numbers, self._columns, self._centers, self._scales, row) else None
 
     def fill(self, rows: Floats, contexts: Sequence[Context]) -> bool:
         """Write one context into each of ``rows``, which are 0; False, and nothing lasting, where one refuses."""
@@ -67,31 +72,7 @@ class Numbers:
             numbers = np.fromiter(values, np.float64, len(values)).reshape(len(contexts), self._size)
         except OverflowError:
             return False
-        return bool(_scale_all(numbers, self._columns, self._centers, self._scales, rows))
-
-
-@kernel
-def _scale(numbers: Floats, columns: Ints, centers: Floats, scales: Floats, row: Floats) -> bool:
-    """Write (number - center) / scale to each number's column; False where one is cut, NaN, or too large for a float.
-
-    The bound leaves out LARGEST itself: a larger whole number may have been rounded to it.
-    """
-    for i in range(len(numbers)):
-        value = numbers[i]
-        scaled = (value - centers[i]) / scales[i]
-        if not (abs(value) < LARGEST and abs(scaled) < LIMIT):
-            return False
-        row[columns[i]] = scaled
-    return True
-
-
-@kernel
-def _scale_all(numbers: Floats, columns: Ints, centers: Floats, scales: Floats, rows: Floats) -> bool:
-    for r in range(len(numbers)):
-        if not _scale(numbers[r], columns, centers, scales, rows[r]):
-            rows[: r + 1] = 0.0
-            return False
-    return True
+        return bool(kernels().scale(numbers, self._columns, self._centers, self._scales, rows))
 
 
 _PLAIN = frozenset({float, int})

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from importlib import import_module
+from types import ModuleType
 
 import numpy as np
 
-from bandit.features.attributes import LIMIT
 from bandit.features.encoders import Encoder, Number
-from bandit.jit import kernel
 from bandit.types import Floats, Ints
 from bandit.validation import require
 
@@ -46,13 +47,18 @@ class Products:
         self._left = np.array([i for i, _ in places], dtype=np.int64)
         self._right = np.array([j for _, j in places], dtype=np.int64)
 
+    @cached_property
+    def _multiply_one(self) -> Callable[[Floats, Ints, Ints, int], None]:
+        function: Callable[[Floats, Ints, Ints, int], None] = kernels().multiply_one
+        return function
+
     def fill_one(self, row: Floats) -> None:
         """Write the products of one row behind its columns."""
-        _multiply_one(row, self._left, self._right, self.first)
+        self._multiply_one(row, self._left, self._right, self.first)
 
     def fill(self, rows: Floats) -> None:
         """Write the products of many rows behind their columns."""
-        _multiply(rows, self._left, self._right, self.first)
+        kernels().multiply(rows, self._left, self._right, self.first)
 
 
 def _places(pair: tuple[str, str], known: Mapping[str, Encoder]) -> list[tuple[int, int]]:
@@ -66,14 +72,6 @@ def _places(pair: tuple[str, str], known: Mapping[str, Encoder]) -> list[tuple[i
     return [(i, j) for i in first.known for j in second.known]
 
 
-@kernel
-def _multiply_one(row: Floats, left: Ints, right: Ints, first: int) -> None:
-    for p in range(len(left)):
-        row[first + p] = min(LIMIT, max(-LIMIT, row[left[p]] * row[right[p]]))
-
-
-@kernel
-def _multiply(rows: Floats, left: Ints, right: Ints, first: int) -> None:
-    for r in range(len(rows)):
-        for p in range(len(left)):
-            rows[r, first + p] = min(LIMIT, max(-LIMIT, rows[r, left[p]] * rows[r, right[p]]))
+def kernels() -> ModuleType:
+    """Return :mod:`bandit.features.kernels`, loaded when it is first asked for."""
+    return import_module("bandit.features.kernels")
