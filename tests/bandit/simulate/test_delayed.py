@@ -11,7 +11,7 @@ from bandit.simulate.delayed import DelayedSimulation, DelayedWorld, Learning, s
 from bandit.types import Arms
 from bandit.validation import InvalidInput
 
-SEEDS = range(16)
+SEEDS = range(12)
 RATES = np.array([0.05, 0.06])
 
 
@@ -22,9 +22,14 @@ def cold() -> SumPolicy:
     return policy
 
 
-def play(delays: tuple[float, float], learning: Learning) -> DelayedSimulation:
-    """Five days of a hundred visitors an hour, with a window of a day."""
-    world = DelayedWorld(RATES, np.array(delays), visitors=100, hours=120)
+EQUAL = DelayedWorld(np.array([0.04, 0.06]), np.array([6.0, 6.0]), visitors=200, hours=72)
+"""Three days with a window of one, and both arms convert equally fast."""
+SLOWER = DelayedWorld(RATES, np.array([4.0, 8.0]), visitors=100, hours=120)
+"""Five days, and the best arm takes twice as long."""
+
+
+def play(world: DelayedWorld, learning: Learning) -> DelayedSimulation:
+    """Some seeds."""
     return simulate_delayed(cold, world, learning=learning, seeds=SEEDS)
 
 
@@ -35,10 +40,10 @@ def gap(first: DelayedSimulation, second: DelayedSimulation) -> tuple[float, flo
 
 
 def test_open_rows_win_back_most_of_what_waiting_costs() -> None:
-    """Over the same visitors it sends less away than learning from matured rows alone, by two standard errors."""
-    matured, opened, at_once = (play((6, 6), way) for way in (Learning.MATURED, Learning.OPEN, Learning.AT_ONCE))
+    """Over the same visitors it sends less away than learning from matured rows alone, by four standard errors."""
+    matured, opened, at_once = (play(EQUAL, way) for way in (Learning.MATURED, Learning.OPEN, Learning.AT_ONCE))
     won, error = gap(matured, opened)
-    assert won > 2 * error
+    assert won > 4 * error
     waiting, _ = gap(matured, at_once)
     assert won > 0.4 * waiting > 0
     assert opened.wrong <= 0.1
@@ -46,7 +51,7 @@ def test_open_rows_win_back_most_of_what_waiting_costs() -> None:
 
 def test_it_stays_right_where_the_best_arm_converts_slower() -> None:
     """Its law is pooled, and so favours fast arms for a while; the best one still wins, and not at one early age."""
-    opened, early = play((4, 8), Learning.OPEN), play((4, 8), Learning.EARLY)
+    opened, early = play(SLOWER, Learning.OPEN), play(SLOWER, Learning.EARLY)
     assert opened.wrong <= 0.1
     assert opened.away < 0.4
     assert early.wrong >= 0.9
