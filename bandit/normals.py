@@ -10,8 +10,10 @@ is averaged is smooth, unlike the 0 or 1 of 'k is best': over 288 posteriors of 
 is .0027 on average, .009 at worst, against .012 and .035 for argmax frequencies of the same points (measured against
 200,000 draws); arms stand in the order of μ + sd, since a sequence's first coordinates are its best.
 
-For more than 32 contenders S is taken as r = 32 factors common to all (pivoted Cholesky of the shared part) and a rest
-that is each arm's own, and the average runs over the own part of score k alone, with 256 points.
+For more than 32 contenders S is taken as 32 factors common to all (pivoted Cholesky of the shared part) and a rest that
+is each arm's own, and the average runs over the own part of score k alone: over 1,024 points for up to 128 arms, 512
+for up to 256, else 256. The total variation is .016 for 100 arms, .022 for 200 and .032 for 1,000 (measured against
+20,000 to 100,000 draws).
 """
 
 from __future__ import annotations
@@ -30,7 +32,6 @@ from bandit.types import Floats
 POINTS: Final = 1024
 FEW: Final = 32
 """Contenders whose covariance is taken as it is, and factors in common to more of them."""
-POINTS_OF_MANY: Final = 256
 _SEED: Final = 0
 _BLOCK: Final = 128
 """Points that are worked on at once: their scores stay in the processor's nearest memory."""
@@ -65,7 +66,7 @@ def normals_for(arms: int) -> tuple[Floats, Floats]:
     if arms <= FEW:
         return few, few
     more = 1 << (min(arms, _LARGEST - FEW) + FEW - 1).bit_length()
-    return few, normals(more, POINTS_OF_MANY)
+    return few, normals(more, POINTS if arms <= 128 else POINTS // 2 if arms <= 256 else POINTS // 4)
 
 
 @kernel

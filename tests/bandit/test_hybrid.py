@@ -131,17 +131,17 @@ def test_thompson_has_the_law_of_drawing_all_coefficients(world):
     assert apart.mean() < 0.005
 
 
-@pytest.mark.parametrize(("count", "bound"), [(2, 0.002), (10, 0.01), (32, 0.02), (33, 0.04), (200, 0.06)])
+@pytest.mark.parametrize(("count", "bound"), [(2, 0.005), (10, 0.01), (32, 0.02), (33, 0.03), (200, 0.06)])
 def test_fidelity_of_the_fixed_normals(count, bound):
     """Few arms and many, with common factors and unequal own parts, against draws."""
     rng = np.random.default_rng(count)
     apart = []
-    for _ in range(4):
+    for _ in range(4 if count < 100 else 1):
         shared, own = rng.normal(size=(count, 12)) * 0.2, rng.uniform(0.05, 1.0, count)
         mean, best = rng.normal(size=count) * 0.5, np.empty(count)
         prob_best_correlated(mean, own, shared, *normals_for(count), best)
         assert best.sum() == pytest.approx(1)
-        apart.append(0.5 * np.abs(best - frequencies(mean, shared @ shared.T + np.diag(own), 100_000)).sum())
+        apart.append(0.5 * np.abs(best - frequencies(mean, shared @ shared.T + np.diag(own), 50_000)).sum())
     assert max(apart) < bound
 
 
