@@ -18,6 +18,7 @@ import numpy as np
 from bandit import peers, policies
 from bandit.features import Schema
 from bandit.jit import kernel
+from bandit.ridge import add_run
 from bandit.types import Arms, Batch, Floats
 
 ARMS = 10
@@ -244,8 +245,10 @@ def plain_loop(contexts: Floats, rewards: Floats) -> int:
         top, mean, variance = -np.inf, 0.0, 0.0
         for k in range(arms):
             own_mean, own_variance = 0.0, 0.0
+            along[k] = 0.0
             for i in range(size):
-                along[k, i] = (inverse[k, i] * z).sum()
+                add_run(z[i], inverse[k, i], along[k])
+            for i in range(size):
                 own_variance += along[k, i] * z[i]
                 own_mean += theta[k, i] * z[i]
             bound = own_mean + 0.25 * np.sqrt(own_variance)
@@ -253,5 +256,5 @@ def plain_loop(contexts: Floats, rewards: Floats) -> int:
                 top, chosen, mean, variance = bound, k, own_mean, own_variance
         for i in range(size):
             theta[chosen, i] += along[chosen, i] * (rewards[t, chosen] - mean) / (1 + variance)
-            inverse[chosen, i] -= along[chosen, i] / (1 + variance) * along[chosen]
+            add_run(-along[chosen, i] / (1 + variance), along[chosen], inverse[chosen, i])
     return chosen
