@@ -163,23 +163,20 @@ def score(
     """Write and return the joint law of the scores x̃'τ_k of some ``arms``, in units of the noise's variance.
 
     They are ``mean`` + shared n + √``own`` ε with standard normals n (m) and ε: own = x̃'A_k⁻¹x̃, and row k of shared is
-    F_0'(ã_k ⊗ λA_k⁻¹x̃), where ``root`` is F_0, upper triangular with F_0 F_0' = A_0⁻¹. Shared and ``root`` are padded
-    with zeros to whole lanes.
+    F_0'(ã_k ⊗ λA_k⁻¹x̃), where ``root`` is F_0, upper triangular with F_0 F_0' = A_0⁻¹. The columns of shared, ``root``
+    and ``inverse`` are padded with zeros to whole lanes.
     """
     size, wide = inverse.shape[1], root.shape[1]
-    pulled = np.empty(size)
+    z, pulled = np.ones(size), np.empty(inverse.shape[2])
+    z[1:] = x
     edges = np.zeros(((len(arms) + _ARMS - 1) // _ARMS * _ARMS, wide))
     for place in range(len(arms)):
         k = arms[place]
-        pulled[:] = inverse[k, 0]
-        mean[place] = total[k, 0]
-        for j in range(1, size):
-            if x[j - 1] != 0.0:  # one-hot contexts are mostly zeros
-                add(x[j - 1], inverse[k, j], pulled)
-                mean[place] += x[j - 1] * total[k, j]
-        own[place] = pulled[0]
-        for j in range(1, size):
-            own[place] += x[j - 1] * pulled[j]
+        _apply(z, inverse[k], pulled)
+        mean[place], own[place] = 0.0, 0.0
+        for j in range(size):
+            mean[place] += z[j] * total[k, j]
+            own[place] += z[j] * pulled[j]
         own[place] = max(own[place], _TINY)
         pulled *= ridge
         for i in range(attributes.shape[1]):
@@ -189,6 +186,17 @@ def score(
     shared = np.empty_like(edges)
     _project(edges, root, shared)
     return shared[: len(arms)]
+
+
+@kernel
+def _apply(z: Floats, rows: Floats, total: Floats) -> None:
+    """Write Σ_j z_j times row j, eight columns at a time."""
+    wide, flat = rows.shape[1], rows.reshape(-1)
+    for at in range(0, wide, LANES):
+        eight = fill(0.0)
+        for j in range(len(z)):
+            eight = add_multiple(z, j, load(flat, j * wide + at), eight)
+        store(total, at, eight)
 
 
 @kernel

@@ -96,17 +96,9 @@ class HybridPolicy(LinearPolicy):
         """
         mean, own = np.empty((2, len(self.arms)))
         every, total, ridge = np.arange(len(self.arms)), self.coefficients(), self.params["ridge"]
-        shared = arrow.score(
-            plain(context), every, self._attributes, self._inverse, total, self._padded(), ridge, mean, own
-        )
+        inverse, root = _padded(self._inverse), _padded(self._root)
+        shared = arrow.score(plain(context), every, self._attributes, inverse, total, root, ridge, mean, own)
         return mean, own, shared[:, : len(self._root)]
-
-    def _padded(self) -> Floats:
-        """Return F_0 with columns of zeros, to whole lanes."""
-        size = len(self._root)
-        root = np.zeros((size, padded(size)))
-        root[:, :size] = self._root
-        return root
 
     def _finish(self) -> None:
         """Derive what answers are made of; here the means alone."""
@@ -282,7 +274,7 @@ class HybridThompson(HybridPolicy):
 
     def _finish(self) -> None:
         self._points = normals_for(len(self.arms))
-        self._wide = self._padded()
+        self._wide = _padded(self._inverse), _padded(self._root)
         seen = self.state["outer"][:, 0, 0] > 0
         first: dict[bytes, int] = {}
         self._twin = np.arange(len(self.arms))
@@ -299,7 +291,7 @@ class HybridThompson(HybridPolicy):
             self._everything[None, :] if allowed is None else plain(allowed, np.bool_),
             self._order,
             self._twin,
-            (self._attributes, self._inverse, self._total, self._wide),
+            (self._attributes, self._wide[0], self._total, self._wide[1]),
             (self.params["ridge"], self._strength),
             self._points,
             law,
@@ -309,6 +301,13 @@ class HybridThompson(HybridPolicy):
     def distribution_one(self, context: Floats, allowed: Bools | None = None) -> Floats:
         """Return the (K,) answer for one visitor, see :meth:`bandit.policy.Policy.distribution_one`."""
         return SumPolicy.distribution_one(self, context, allowed)
+
+
+def _padded(array: Floats) -> Floats:
+    """Return ``array`` with columns of zeros, to whole lanes."""
+    wide = np.zeros((*array.shape[:-1], padded(array.shape[-1])))
+    wide[..., : array.shape[-1]] = array
+    return wide
 
 
 @kernel
