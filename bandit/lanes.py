@@ -33,7 +33,7 @@ class LanesType(types.Type):
     """Numba's name for eight float64 in a register."""
 
     def __init__(self) -> None:
-        super().__init__(name="Lanes")  # type: ignore[no-untyped-call]
+        super().__init__(name="Lanes")
 
 
 @register_model(LanesType)

@@ -25,7 +25,7 @@ def _library(name: str) -> Any:
 
 
 def _contexts(width: int, rows: int = 256) -> Floats:
-    return np.random.default_rng(2).normal(size=(rows, width)) / np.sqrt(max(width, 1))
+    return np.asarray(np.random.default_rng(2).normal(size=(rows, width)) / np.sqrt(max(width, 1)))
 
 
 def loops(width: int, arms: int) -> Events:
