@@ -283,13 +283,7 @@ class SumPolicy(Policy):
         return Forgetting(self.params)
 
     def discount(self, factor: float) -> None:
-        """Let everything that was learned count ``factor`` times as much from now on.
-
-        Raises
-        ------
-        InvalidInput
-            For a factor outside [0, 1].
-        """
+        """Let everything that was learned count ``factor``, in [0, 1], times as much from now on."""
         require(0 <= factor <= 1, f"factor must lie in [0, 1], found {factor!r}")
         scale(self.state, factor)
         self._derive()
@@ -321,14 +315,8 @@ class SumPolicy(Policy):
     def with_provisional(self, batch: Batch, fractions: Floats, *, default: float = 0.0) -> Self:
         """Return a copy, to answer but not to learn on, that knows open rows, too, as :mod:`bandit.delays` says.
 
-        Parameters
-        ----------
-        batch
-            The open rows, in the order of their times, each with the reward seen so far (refused as in learning).
-        fractions
-            (n,) in [0, 1]: what share of the final reward is seen by the age of each row.
-        default
-            The reward of a row for which nothing came.
+        ``batch`` has them in the order of their times, each with the reward seen so far; ``fractions`` (n,) in [0, 1]
+        is the share of the final reward that is seen by the age of each; ``default`` is the reward where none came.
         """
         batch_of(batch, arms=len(self.arms), width=self.schema.width, contextual=self.contextual)
         state = {name: array.copy() for name, array in self.state.items()}
@@ -367,11 +355,9 @@ class SumPolicy(Policy):
         super()._set_state(state)
 
     def _take(self, batch: Batch) -> None:
-        if not self.forgetting.active:
-            self._absorb(batch)
-            return
         self._absorb(self.forgetting.fade(self.state, batch))
-        self._derive()  # every arm faded, not only those of the batch
+        if self.forgetting.active:
+            self._derive()  # every arm faded, not only those of the batch
 
 
 class ContextFree(SumPolicy):
