@@ -14,8 +14,9 @@ is w_j ∝ exp(-loss_j / 3), and an arm's score is its blended upper bound
 σ̂² the model's own mean squared error: where rewards are certain the bound closes, whatever their unit.
 
 Generations: two such sets learn side by side; the leader answers, the other is younger. It is made anew when the
-leader's losses are found to have risen (:mod:`bandit.drift`), and at ages 500, 2,000 and 8,000 in turn; it takes over
-as soon as the sum of the differences of their squared errors exceeds three times the root of the sum of their squares.
+leader's losses are found to have risen, or rewards to have fallen (:mod:`bandit.drift`), and at ages 500, 2,000 and
+8,000 in turn. It takes over as soon as the sum of the differences of their squared errors, less a twentieth of the
+rewards' variance each, exceeds three times the root of the sum of their squares: a false alarm costs nothing.
 """
 
 from __future__ import annotations
@@ -42,7 +43,11 @@ LEAST: Final = 1e-3
 FALSE_ALARMS: Final = 0.01
 SURE: Final = 3.0
 YOUNGEST: Final = 16
-"""Rows that the younger generation must have seen before it may lead."""
+"""Rows that the younger generation must have seen before it may lead, where an alarm began it."""
+GROWN: Final = 400.0
+"""The same, where none did: a leader that has just begun explores, and errs while it does."""
+TRIFLE: Final = 0.05
+"""Share of the rewards' variance by which it must forecast better: less is no reason to give up what is known."""
 FARTHEST: Final = 100.0
 """Scaled context columns are cut off here."""
 HEAVIEST: Final = 1e6
@@ -64,7 +69,8 @@ SQUARE: Final = 9
 GAIN: Final = 10
 SPREAD: Final = 11
 STRETCH: Final = 12
-BOOK: Final = 13
+ALARMED: Final = 13
+BOOK: Final = 14
 
 
 class Mind(NamedTuple):
@@ -85,7 +91,7 @@ class Mind(NamedTuple):
     moments: Floats
     """(2, d) sums and sums of squares of the first contexts."""
     history: Floats
-    """Of the leader's losses, see :mod:`bandit.drift`."""
+    """(2, ...) of the leader's losses, and of rewards missed, see :mod:`bandit.drift`."""
     book: Floats
     """(BOOK,) single numbers."""
 
@@ -226,7 +232,7 @@ def learn(
                 counts[k, g, 0] += weight
                 counts[k, g, 1] += weight * rewards[row]
                 counts[k, g, 2] += weight * rewards[row] ** 2
-            compare(losses, mind, maps, counts)
+            compare(losses, reward, mind, maps, counts)
 
 
 @kernel
@@ -282,26 +288,34 @@ def _note(error: float, guess: float, reward: float, numeric: bool, record: Floa
 
 
 @kernel
-def compare(losses: Floats, mind: Mind, maps: Maps, counts: Floats) -> None:
+def compare(losses: Floats, reward: float, mind: Mind, maps: Maps, counts: Floats) -> None:
     """Let the younger generation lead if it has shown to forecast better; begin it anew when that is due."""
     book = mind.book
     lead = int(book[LEAD])
-    better = losses[lead] - losses[1 - lead]
+    variance = max(book[SQUARE] - book[MEAN] ** 2, 0.0) / book[UNIT] ** 2
+    better = losses[lead] - losses[1 - lead] - TRIFLE * variance
     book[GAIN] = FADE * book[GAIN] + better
     book[SPREAD] = FADE * book[SPREAD] + better * better
     book[AGE] += 1
-    changed = watch(mind.history, losses[lead], FALSE_ALARMS)
-    overtaken = book[AGE] >= YOUNGEST and book[GAIN] > SURE * math.sqrt(book[SPREAD])
-    if changed or overtaken:
-        mind.history[:] = 0.0
+    missed = 0.5 - 0.5 * reward / (1 + abs(reward)) if book[NUMERIC] > 0 else 1 - reward
+    worse, poorer = (
+        watch(mind.history[0], losses[lead], FALSE_ALARMS),
+        watch(mind.history[1], missed, FALSE_ALARMS),
+    )
+    old_enough = book[AGE] >= (YOUNGEST if book[ALARMED] > 0 else GROWN)
+    overtaken = old_enough and book[GAIN] > SURE * math.sqrt(book[SPREAD])
     if overtaken:
         lead = 1 - lead
         book[LEAD] = lead
-    if overtaken or changed or book[AGE] >= book[LIMIT]:
-        if not overtaken and not changed:
-            book[LIMIT] = 500.0 if book[LIMIT] >= 8000 else book[LIMIT] * 4
-        renew(1 - lead, mind, maps, counts)
-        book[AGE] = book[GAIN] = book[SPREAD] = 0.0
+    elif not (worse or poorer) and book[AGE] >= book[LIMIT]:
+        book[LIMIT] = 500.0 if book[LIMIT] >= 8000 else book[LIMIT] * 4
+    elif not (worse or poorer):
+        return
+    if overtaken or worse or poorer:
+        mind.history[:] = 0.0
+    renew(1 - lead, mind, maps, counts)
+    book[AGE] = book[GAIN] = book[SPREAD] = 0.0
+    book[ALARMED] = 0.0 if overtaken or not (worse or poorer) else 1.0
 
 
 @kernel
@@ -339,7 +353,7 @@ def notice(context: Floats, reward: float, mind: Mind, maps: Maps, counts: Float
     book[ROWS] += 1
     book[MEAN] += (reward - book[MEAN]) / book[ROWS]
     book[SQUARE] += (reward * reward - book[SQUARE]) / book[ROWS]
-    strange = book[NUMERIC] == 0 and not 0 <= reward <= 1
+    strange = book[NUMERIC] == 0 and reward != 0 and reward != 1
     if strange:
         book[NUMERIC] = 1.0
     if book[SETTLED] == 0:

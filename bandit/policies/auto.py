@@ -81,7 +81,7 @@ class Auto(Policy):
             "record": np.zeros((2, blend.MODELS, 3)),
             "scale": scale,
             "moments": np.zeros((2, width)),
-            "history": history(),
+            "history": np.stack([history(), history()]),
             "book": np.zeros(blend.BOOK),
             "counts": np.zeros((arms, 2, 3)),
         }

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from statistics import stdev
+from typing import Any
 
 import click
 
@@ -15,11 +18,12 @@ from bandit import policies
 from bandit.features import Schema
 from bandit.policy import Policy
 from bandit.registry import parameters
+from bandit.simulate import World
 from bandit.simulate import simulate as run_simulation
 from bandit.types import Arms
 from bandit.validation import InvalidInput
 from experiments.cli.console import json_option, opened, show, store_options, url_options
-from experiments.cli.offline_text import show_evaluation
+from experiments.cli.offline_text import show_evaluation, show_simulations
 from experiments.clock import system_clock
 from experiments.errors import Invalid
 from experiments.replay import evaluate, export, read_log, replay
@@ -94,12 +98,13 @@ def replay_command(log: str, policy: str, seed: int, settings: Sequence[str], ur
 
 
 @click.command("simulate")
-@click.argument("world")
-@click.option("--policy", required=True, help="The policy that plays.")
+@click.argument("worlds", nargs=-1, required=True, metavar="WORLD...")
+@click.option("--policy", "names", multiple=True, default=("auto",), show_default=True, help="Who plays; repeatable.")
 @click.option("--rounds", type=click.IntRange(min=1), help="The first so many rounds of the world; all by default.")
 @click.option("--seeds", default="0", show_default=True, help="With commas between; each is one run.")
 @click.option(
     "--worlds",
+    "folder",
     envvar="LANDIT_WORLDS",
     type=click.Path(path_type=Path),
     help="Folder with logistic.npz and polynomial.npz.",
@@ -107,40 +112,63 @@ def replay_command(log: str, policy: str, seed: int, settings: Sequence[str], ur
 @_set_option
 @json_option
 def simulate_command(
-    world: str,
-    policy: str,
+    worlds: Sequence[str],
+    names: Sequence[str],
     rounds: int | None,
     seeds: str,
-    worlds: Path | None,
+    folder: Path | None,
     settings: Sequence[str],
     as_json: bool,
 ) -> None:
-    """Let a policy play WORLD: digits, logistic, polynomial, shift or file:WORLD.npz."""
-    place = find_world(world, folder=worlds)
+    """Let policies play WORLDs: digits, logistic, polynomial, shift or file:WORLD.npz.
+
+    Several policies take only those settings that they know. ``load`` is what else the machine was busy with: the mean
+    number of running processes in the minute before.
+    """
+    params, numbers = _settings(settings), _seeds(seeds)
+    places = [find_world(world, folder=folder) for world in worlds]
+    load = os.getloadavg()[0]
+    played = []
+    for place in places:
+        for name in names:
+            known = {"exploration", *(each.name for each in parameters(name))}
+            own = params if len(names) == 1 else {key: value for key, value in params.items() if key in known}
+            played.append(_played(place, name, own, rounds=rounds, seeds=numbers) | {"load": load})
+    if len(played) == 1:
+        show(played[0], as_json=as_json, only=(*_EARNED, "standard_error", "load"))
+    elif as_json:
+        show({"load": load, "runs": played}, as_json=True)
+    else:
+        show_simulations(played, load=load)
+
+
+def _played(
+    place: World, name: str, params: dict[str, float | int], *, rounds: int | None, seeds: Sequence[int]
+) -> dict[str, Any]:
+    """Let one policy play one world, and return what there is to say of it."""
     arms = Arms(tuple(str(arm) for arm in range(place.arms)))
     schema = Schema.numeric(place.contexts.shape[1])
-    params = _settings(settings)
-    numbers = _seeds(seeds)
 
     def make(seed: int) -> Policy:
-        seeded = {"seed": seed} if any(known.name == "seed" for known in parameters(policy)) else {}
-        return policies.create(policy, schema=schema, arms=arms, **(seeded | params))
+        seeded = {"seed": seed} if any(known.name == "seed" for known in parameters(name)) else {}
+        return policies.create(name, schema=schema, arms=arms, **(seeded | params))
 
     started = time.perf_counter()
     try:
-        done = run_simulation(make, place, rounds=rounds, seeds=numbers)
+        done = run_simulation(make, place, rounds=rounds, seeds=seeds)
     except InvalidInput as error:
         raise Invalid(f"The simulation cannot run: {error}.") from error
-    body = {
-        "world": world,
-        "policy": policy,
+    means = [run.mean_reward for run in done.runs]
+    return {
+        "world": place.name,
+        "policy": name,
         "params": params,
         "rounds": done.rounds,
         "mean_reward": done.mean_reward,
+        "standard_error": stdev(means) / math.sqrt(len(means)) if len(means) > 1 else None,
         "last_quarter_mean_reward": done.last_quarter_mean_reward,
         "seeds": [asdict(run) for run in done.runs],
-    }
-    show(body | _speed(done.rounds * len(numbers), started), as_json=as_json, only=_EARNED)
+    } | _speed(done.rounds * len(seeds), started)
 
 
 @click.command("export")

@@ -1,6 +1,9 @@
-"""How an evaluation looks in a terminal."""
+"""How evaluations and simulations look in a terminal."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -35,6 +38,20 @@ def show_evaluation(report: EvaluationReport, *, as_json: bool) -> None:
         console.print(f"refused: {refusal.reason}")
     for warning in report.warnings:
         console.print(f"note: {warning}")
+
+
+def show_simulations(played: Sequence[Mapping[str, Any]], *, load: float) -> None:
+    """Print a line a world and policy: what it earned a round, with its standard error over the seeds."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("world", "policy", "mean reward", "standard error", "last quarter", "rounds/s"):
+        table.add_column(heading, justify="left" if heading in ("world", "policy") else "right", no_wrap=True)
+    for one in played:
+        error = "" if one["standard_error"] is None else f"{one['standard_error']:.4f}"
+        earned = (f"{one['mean_reward']:.4f}", error, f"{one['last_quarter_mean_reward']:.4f}")
+        table.add_row(one["world"], one["policy"], *earned, f"{one['rounds_per_second']:.0f}")
+    console = Console()
+    console.print(table)
+    console.print(f"{played[0]['rounds']} rounds, {len(played[0]['seeds'])} seeds; load before: {load:.2f} processes")
 
 
 def _interval(estimate: Estimate) -> str:

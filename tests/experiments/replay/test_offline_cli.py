@@ -70,6 +70,29 @@ def test_simulate_prints_the_promised_json() -> None:
     assert found["mean_reward"] == pytest.approx(np.mean([one["mean_reward"] for one in found["seeds"]]))
 
 
+def test_simulate_sets_policies_side_by_side() -> None:
+    """Every world with every policy, each with its standard error, and what else the machine was busy with."""
+    options = ("--policy", "linucb", "--policy", "fixed", "--rounds", 100, "--seeds", "1,2", "--set", "alpha=0.5")
+    found = answer("simulate", "digits", "shift", *options)
+    assert found["load"] >= 0
+    assert [(one["world"], one["policy"], one["params"]) for one in found["runs"]] == [
+        (world, policy, {"alpha": 0.5} if policy == "linucb" else {})
+        for world in ("digits", "shift")
+        for policy in ("linucb", "fixed")
+    ]
+    for one in found["runs"]:
+        means = [run["mean_reward"] for run in one["seeds"]]
+        assert one["standard_error"] == pytest.approx(np.std(means, ddof=1) / np.sqrt(2))
+
+
+def test_simulate_prints_a_table() -> None:
+    """A line a world and policy."""
+    result = CliRunner().invoke(command, ["simulate", "digits", "shift", "--policy", "fixed", "--rounds", "50"])
+    assert result.exit_code == 0
+    assert "standard error" in result.stdout
+    assert "load before" in result.stdout
+
+
 def test_import_and_export_round_trip(log: str, sqlite_url: str, tmp_path: Path) -> None:
     """A log becomes an experiment, the experiment a log, and both evaluate alike."""
     place = ("--store", sqlite_url, "--data", tmp_path / "data")
