@@ -1,7 +1,7 @@
 """``python -m experiments.warm``: compile every kernel once, so that no server does it under its first visitors.
 
-Compiled code is kept beside the sources (about 10 s for all of it), where every process finds it. Installing runs this;
-where there is nowhere to write it changes nothing, and each process compiles what it needs.
+Compiled code is kept beside the sources (about a minute for all of it), where every process finds it. Installing runs
+this; where there is nowhere to write it changes nothing, and each process compiles what it needs.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bandit.registry import missing, names
 from bandit.types import Arms, Batch, Floats
 from experiments.service.draw import Draws
 
-ROWS, WIDTH = 4, 2
+ROWS, WIDTH, WIDE = 4, 2, 40
 ARMS = Arms(("a", "b", "c"))
 
 
@@ -29,6 +29,7 @@ def warm() -> None:
     for name in names():
         if not name.startswith("vw_") and missing(name) is None:  # Vowpal Wabbit comes compiled
             _live(policies.create(name, arms=ARMS, schema=Schema.numeric(WIDTH), exploration=0.1))
+    policies.create("auto", arms=ARMS, schema=Schema.numeric(WIDE))  # whose columns are drawn, not multiplied
     _judge(np.tile(even, (ROWS, 1)))
 
 
