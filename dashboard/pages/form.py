@@ -110,7 +110,7 @@ class ExperimentForm:
     metric_min: str = "0"
     metric_max: str = ""
     metric_cap: str = ""
-    policy: str = "thompson"
+    policy: str = "auto"
     goal: str = "custom"
     exploration: str = "20"
     may_change: str = ""

@@ -49,7 +49,7 @@ TITLES = {
 }
 """Title and sentence of the policies that we know of; a registered one without shows its name."""
 
-FIRST = ("fixed", "thompson", "thompson_normal", "linear_thompson")
+FIRST = ("auto", "fixed", "thompson", "thompson_normal", "linear_thompson")
 """Shown at once; the others after a click."""
 
 
