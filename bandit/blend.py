@@ -29,8 +29,8 @@ import numpy as np
 from bandit.columns import curve
 from bandit.drift import watch
 from bandit.jit import kernel
-from bandit.laplace import dot, logistic, mode, project
-from bandit.strips import add_evidence
+from bandit.laplace import dot, logistic, mode
+from bandit.strips import add_evidence, project
 from bandit.types import Bools, Floats, Ints
 
 MODELS: Final = 4

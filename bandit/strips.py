@@ -1,7 +1,7 @@
-"""The update of :func:`bandit.laplace.add_evidence` for large D: four rows of the factor at a time, the same bits.
+"""What :mod:`bandit.laplace` does to a factor, for large D: four rows of it at a time, the same bits.
 
-Within a row every step waits for the one before it; four rows side by side keep a processor busy, which takes half the
-time at D = 231 (measured).
+In its update every step within a row waits for the one before it; four rows side by side keep a processor busy, which
+takes half the time at D = 231 (measured). In a projection, four rows are added in one pass over the sums.
 """
 
 from __future__ import annotations
@@ -12,6 +12,44 @@ import numpy as np
 
 from bandit.jit import kernel
 from bandit.types import Floats
+
+
+@kernel
+def project(z: Floats, factor: Floats, projected: Floats) -> float:
+    """Write F'z to ``projected`` (D,), and return the variance z'A⁻¹z = |F'z|²."""
+    size = len(z)
+    projected[:] = 0.0
+    at, i = 0, 0
+    while i < size:
+        left = size - i
+        if left >= 4:
+            if z[i] != 0.0 or z[i + 1] != 0.0 or z[i + 2] != 0.0 or z[i + 3] != 0.0:
+                _add_four(z[i : i + 4], factor[at : at + 4 * left - 6], projected[i:])
+            at += 4 * left - 6
+            i += 4
+        else:
+            for j in range(left):
+                projected[i + j] += z[i] * factor[at + j]
+            at += left
+            i += 1
+    square = 0.0
+    for j in range(size):
+        square += projected[j] * projected[j]
+    return square
+
+
+@kernel
+def _add_four(z: Floats, rows: Floats, sums: Floats) -> None:
+    """Add four multiples of four rows, each one shorter than the one before, to the sums."""
+    n = len(sums)
+    b, c, d = rows[n:], rows[2 * n - 1 :], rows[3 * n - 3 :]
+    sums[0] += z[0] * rows[0]
+    sums[1] = sums[1] + z[0] * rows[1] + z[1] * b[0]
+    sums[2] = sums[2] + z[0] * rows[2] + z[1] * b[1] + z[2] * c[0]
+    one, two, three, ahead = rows[3:], b[2:], c[1:], sums[3:]
+    w, x, y, v = z[0], z[1], z[2], z[3]
+    for j in range(n - 3):
+        ahead[j] = ahead[j] + w * one[j] + x * two[j] + y * three[j] + v * d[j]
 
 
 @kernel

@@ -144,6 +144,9 @@ def test_four_rows_at_a_time_are_as_one_by_one(size: int) -> None:
     thetas, projected = [np.zeros(size), np.zeros(size)], rng.normal(size=size)
     for update, factor, theta in zip((strips.add_evidence, laplace.add_evidence), factors, thetas, strict=True):
         update(0.5, 0.3, projected, factor, theta)
+    z, sums = rng.choice([0.0, 1.5, -0.3], size), np.empty((2, size))
+    assert strips.project(z, factors[0], sums[0]) == laplace.project(z, factors[1], sums[1])
+    np.testing.assert_array_equal(sums[0], sums[1])
     np.testing.assert_array_equal(factors[0], factors[1])
     np.testing.assert_array_equal(thetas[0], thetas[1])
 
