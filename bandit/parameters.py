@@ -27,6 +27,12 @@ class Parameter:
     unit: str = ""
     help: str = ""
     kind: Kind = "float"
+    settled: bool = False
+    """Whether the default asks for what suits the arms and contexts: a policy replaces it when it is made."""
+
+    def agrees(self, made: float | int, asked: float | int) -> bool:
+        """Say whether a policy that has the value ``made`` is one that was ``asked`` for."""
+        return made == asked or (self.settled and asked == self.default)
 
     def check(self, value: Any) -> float | int:
         """Return ``value`` as a number of this kind, or raise :class:`InvalidInput` with what was found."""

@@ -54,7 +54,11 @@ class Auto(Policy):
     stepwise = True
     parameters = (
         Parameter("width", 1.0, 0.0, 100.0, "", "how wide upper bounds are: larger explores more"),
-        Parameter("columns", 0, 0, 1000, "columns", "most columns of a model; 0: as many as memory allows", kind="int"),
+        Parameter(
+            *("columns", 0, 0, 1000, "columns", "most columns of a model; 0: as many as memory allows"),
+            kind="int",
+            settled=True,
+        ),
         Parameter("seed", 0, 0, 2**31 - 1, "", "draws the frequencies of curved columns", kind="int"),
     )
 

@@ -17,7 +17,11 @@ from bandit.policy import Policy
 from bandit.types import Arms, Floats
 
 EXPANSION = (
-    Parameter("features", 0, 0, 2000, "columns", "at most so many beside the context's own; 0: what suits", kind="int"),
+    Parameter(
+        *("features", 0, 0, 2000, "columns", "at most so many beside the context's own; 0: what suits"),
+        kind="int",
+        settled=True,
+    ),
     Parameter("seed", 0, 0, 2**31 - 1, "", "another one draws other Fourier features", kind="int"),
 )
 

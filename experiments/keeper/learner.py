@@ -64,11 +64,11 @@ def knows(blob: bytes, experiment: Experiment) -> bool:
     """Say whether the policy can go on for the experiment; else everything is to be learned again."""
     policy = policies.from_bytes(blob)
     spec = experiment.definition.policy
-    return (
-        policy.name == spec.name
-        and policy.params == complete(parameters(spec.name), spec.params)
-        and policy.schema == experiment.schema
-    )
+    if policy.name != spec.name or policy.schema != experiment.schema:
+        return False
+    declared = parameters(spec.name)
+    asked = complete(declared, spec.params)
+    return all(one.agrees(policy.params[one.name], asked[one.name]) for one in declared)
 
 
 def fits(blob: bytes, experiment: Experiment) -> bool:

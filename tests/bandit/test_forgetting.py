@@ -49,10 +49,7 @@ def rows(n: int, seed: int) -> Batch:
 def cut(batch: Batch, at: list[int]) -> list[Batch]:
     """The batch in parts."""
     edges = [0, *sorted(at), len(batch)]
-    return [
-        Batch(*(getattr(batch, field)[low:high] for field in Batch.__slots__))
-        for low, high in pairwise(edges)
-    ]
+    return [Batch(*(getattr(batch, field)[low:high] for field in Batch.__slots__)) for low, high in pairwise(edges)]
 
 
 def assert_same(policy: Policy, expected: Policy) -> None:
