@@ -5,8 +5,8 @@ inverses are kept up to date instead, by Sherman and Morrison's formula: with P 
 
     P' = P - u u' / (1 + z'u),        θ' = θ + u (r - z'θ) / (1 + z'u).
 
-That drifts by rounding, so that both are derived anew from the sums after 16, 80, 336, ... and then every 8,192 rounds. The
-answers are those of choosing and learning through the policy's two verbs to about 1e-9, and the sums are the same.
+That drifts by rounding, so that both are derived anew from the sums after 16, 80, 336, ... and then every 8,192 rounds.
+The answers are those of choosing and learning through the policy's two verbs to about 1e-9, and the sums are the same.
 
 An inverse lies in memory in runs of eight columns, all rows of a run together. Since it is symmetric, z'Pz takes only
 the runs' rows down to the diagonal; all of it is read for the one arm that learns.

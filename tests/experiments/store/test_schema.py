@@ -73,7 +73,7 @@ def test_newer_schema(store_url: str, engine: Engine, store: Store) -> None:
         with pytest.raises(StoreError, match=r"'9999'.*Upgrade landit"):
             use(store_url)
     with engine.begin() as connection:
-        connection.execute(text(f"UPDATE alembic_version SET version_num = '{_revisions()[-1]}'"))
+        connection.execute(text("UPDATE alembic_version SET version_num = :last"), {"last": _revisions()[-1]})
 
 
 def test_no_schema(tmp_path: Path, create_database: Callable[[str], str]) -> None:
