@@ -17,8 +17,8 @@ import numpy as np
 
 from bandit import peers, policies
 from bandit.features import Schema
-from bandit.jit import kernel
-from bandit.ridge import add_run
+from bandit.kernels.jit import kernel
+from bandit.kernels.ridge import add_run
 from bandit.types import Arms, Batch, Floats
 
 ARMS = 10

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bandit.jit import kernel
-from bandit.lanes import LANES, add_product, add_up, fill, load
+from bandit.kernels.jit import kernel
+from bandit.kernels.lanes import LANES, add_product, add_up, fill, load
 from bandit.types import Batch, Bools, Floats, Ints
 from bandit.validation import InvalidInput, require
 

@@ -6,9 +6,13 @@ this; where there is nowhere to write it changes nothing, and each process compi
 
 from __future__ import annotations
 
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
 import numpy as np
 
-from bandit import policies, quadrature
+from bandit import policies
+from bandit.chance import quadrature
 from bandit.features import Attribute, AttributeType, Schema
 from bandit.features.schema import FEW
 from bandit.offpolicy.terms import row_terms
@@ -27,10 +31,15 @@ def warm() -> None:
     Draws(b"", 1).variant("anybody", slots=np.arange(len(ARMS)), p=even)
     _encode()
     for name in names():
-        if not name.startswith("vw_") and missing(name) is None:  # Vowpal Wabbit comes compiled
-            _live(policies.create(name, arms=ARMS, schema=Schema.numeric(WIDTH), exploration=0.1))
+        warm_policy(name)
     policies.create("auto", arms=ARMS, schema=Schema.numeric(WIDE))  # whose columns are drawn, not multiplied
     _judge(np.tile(even, (ROWS, 1)))
+
+
+def warm_policy(name: str) -> None:
+    """Take every path of one policy."""
+    if not name.startswith("vw_") and missing(name) is None:  # Vowpal Wabbit comes compiled
+        _live(policies.create(name, arms=ARMS, schema=Schema.numeric(WIDTH), exploration=0.1))
 
 
 def _encode() -> None:
@@ -78,5 +87,12 @@ def _batch(width: int) -> Batch:
     )
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Warm policies side by side, the longest first, so that both cores compile; then all the rest."""
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        list(pool.map(warm_policy, reversed(names())))
     warm()
+
+
+if __name__ == "__main__":
+    main()

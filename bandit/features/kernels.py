@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bandit.features.attributes import LARGEST, LIMIT
-from bandit.jit import kernel
+from bandit.kernels.jit import kernel
 from bandit.types import Floats, Ints
 
 

@@ -7,14 +7,14 @@ from typing import Any, Final, Self
 
 import numpy as np
 
-from bandit import blend
-from bandit.columns import frequencies, monomials, ridges
+from bandit.chance.quadrature import prob_best_beta, prob_best_student
 from bandit.drift import history
 from bandit.features import Schema
-from bandit.jit import plain
+from bandit.kernels import blend
+from bandit.kernels.columns import frequencies, monomials, ridges
+from bandit.kernels.jit import plain
 from bandit.parameters import Parameter
 from bandit.policy import Policy
-from bandit.quadrature import prob_best_beta, prob_best_student
 from bandit.serialization import Arrays
 from bandit.types import Arms, Batch, Bools, Floats
 from bandit.validation import require
@@ -35,8 +35,8 @@ class Auto(Policy):
     every reward before it learns it, and the better its record, the more its upper bound counts in the arm's score. The
     arm with the highest score is chosen. Without a context it is Thompson sampling: Beta for rewards in [0, 1], normal
     for others. A second, younger generation of all that learns beside the first; it takes over when it forecasts
-    better, which it does soon after the world has changed. Formulas: :mod:`bandit.blend`, :mod:`bandit.columns` and
-    :mod:`bandit.drift`.
+    better, which it does soon after the world has changed. Formulas: :mod:`bandit.kernels.blend`,
+    :mod:`bandit.kernels.columns` and :mod:`bandit.drift`.
 
     With a context its law is 0 or 1 but for ties: without exploration a log of it supports no evaluation of other
     policies. It misleads where a change hits only arms that nobody is shown; give it a little exploration there.

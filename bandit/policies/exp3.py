@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
+from bandit.bases.rewards import RANGE, require_range, span
 from bandit.forgetting import FORGETTING
 from bandit.parameters import Parameter
 from bandit.policy import ContextFree
-from bandit.rewards import RANGE, require_range, span
 from bandit.serialization import Arrays
 from bandit.types import Arms, Batch, Bools, Floats
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from bandit import rules
-from bandit.expansion import Expansion, expansion, room_for
+from bandit.bases.linear import RIDGE, LinearPolicy
+from bandit.bases.logistic import RIDGE as LOGISTIC_RIDGE
+from bandit.bases.logistic import LogisticPolicy
 from bandit.features import Schema
 from bandit.forgetting import FORGETTING
-from bandit.jit import plain
-from bandit.linear import RIDGE, LinearPolicy
-from bandit.logistic import RIDGE as LOGISTIC_RIDGE
-from bandit.logistic import LogisticPolicy
+from bandit.kernels import rules
+from bandit.kernels.expansion import Expansion, expansion, room_for
+from bandit.kernels.jit import plain
 from bandit.parameters import Parameter
 from bandit.policy import Policy
 from bandit.types import Arms, Floats
@@ -27,7 +27,7 @@ EXPANSION = (
 
 
 class Expanded(Policy):
-    """Regressions on the features of :mod:`bandit.expansion`: fixed when the policy is made, the same in all its kind.
+    """Regressions on the features of ``kernels/expansion.py``: fixed when the policy is made, the same in all its kind.
 
     ``features`` = 0 becomes, when the policy is made, what keeps K·D² within a million and D within 300; arms that come
     later do not change it.
@@ -60,8 +60,8 @@ class FourierLinUCB(Expanded, LinearPolicy):
 
     The bound of arm k is z'θ_k + ``alpha``·sqrt(z'A_k⁻¹z) with z = (1, φ(x)), A_k = ``ridge``·I + Σ w z z' and
     θ_k = A_k⁻¹ Σ w r z over its rows; φ(x) are the columns of x, as many of their products as fit, and random Fourier
-    features, which resemble a Gaussian kernel (:mod:`bandit.expansion`). φ is fixed from the start, so that the state
-    is sums.
+    features, which resemble a Gaussian kernel (:mod:`bandit.kernels.expansion`). φ is fixed from the start, so that the
+    state is sums.
 
     It learns more slowly than LinUCB where rewards are linear after all, and misleads where numbers are not
     standardised: φ takes columns to be of size 1. Reference: Rahimi and Recht, NIPS 2007; Chowdhury and Gopalan, ICML
@@ -116,7 +116,7 @@ class FourierLogisticUCB(Expanded, LogisticPolicy):
     """Logistic upper bounds on curved features, for rewards in [0, 1].
 
     The chance of a reward is p = 1/(1 + exp(-z'β_k)) with z = (1, φ(x)), φ as for :class:`FourierLinUCB`, and
-    β_k ~ N(θ_k, A_k⁻¹) by Laplace's approximation renewed with every row (:mod:`bandit.laplace`); the bound is
+    β_k ~ N(θ_k, A_k⁻¹) by Laplace's approximation renewed with every row (:mod:`bandit.kernels.laplace`); the bound is
     z'θ_k + ``alpha``·sqrt(z'A_k⁻¹z), in log-odds.
 
     It misleads where numbers are not standardised, and costs O(K·D²) an answer. Reference: Rahimi and Recht, NIPS

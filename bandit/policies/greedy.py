@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from bandit.bases.moments import add_rows, share_ties, shrunk_means
 from bandit.forgetting import FORGETTING
-from bandit.moments import add_rows, share_ties, shrunk_means
 from bandit.parameters import Parameter
 from bandit.policy import ContextFree
 from bandit.serialization import Arrays

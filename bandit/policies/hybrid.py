@@ -6,16 +6,16 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from bandit import arrow, rules
+from bandit.bases.linear import RIDGE, LinearPolicy
+from bandit.chance.normals import normals_for, prob_best_correlated
 from bandit.forgetting import CLOCK, FORGETTING
-from bandit.jit import kernel, plain
-from bandit.lanes import padded
-from bandit.linear import RIDGE, LinearPolicy
-from bandit.normals import normals_for, prob_best_correlated
+from bandit.kernels import arrow, rules
+from bandit.kernels.jit import kernel, plain
+from bandit.kernels.lanes import padded
+from bandit.kernels.ridge import factorise
+from bandit.kernels.scores import interleave
 from bandit.parameters import Parameter
 from bandit.policy import NotMergeable, Policy, SumPolicy
-from bandit.ridge import factorise
-from bandit.scores import interleave
 from bandit.serialization import Arrays
 from bandit.types import Arms, Bools, Floats, Ints
 from bandit.validation import require
@@ -26,7 +26,7 @@ SHARED = Parameter(
 
 
 class HybridPolicy(LinearPolicy):
-    """Ridge regression of the reward on what an arm's attributes predict and on what is its own (:mod:`bandit.arrow`).
+    """Ridge regression of the reward on what an arm's attributes predict and on what is its own (``kernels/arrow.py``).
 
     The reward of arm k is x̃'(Σ_j ã_kj β_j + θ_k) + noise, x̃ = (1, x), ã_k = (1, a_k) with the arm's encoded attributes
     a_k; β is shared by all arms, θ_k is the arm's own. Without attributes β is what arms have in common on average.
@@ -141,8 +141,9 @@ class HybridLinUCB(HybridPolicy):
     """Chooses the arm whose reward could plausibly be the highest, judging new arms by their attributes.
 
     The bound of arm k is x̃'E[τ_k] + ``alpha``·sqrt(x̃'Cov(τ_k)x̃), where τ_k = Σ_j ã_kj β_j + θ_k are the coefficients
-    of arm k, the shared part of (1 + arm_width)·(1 + d) numbers and its own of 1 + d, as :mod:`bandit.arrow` says: β
-    has prior variance 1/``shared_ridge`` and θ_k 1/``ridge``, in units of the noise's. Arms that tie share evenly.
+    of arm k, the shared part of (1 + arm_width)·(1 + d) numbers and its own of 1 + d, as :mod:`bandit.kernels.arrow`
+    says: β has prior variance 1/``shared_ridge`` and θ_k 1/``ridge``, in units of the noise's. Arms that tie share
+    evenly.
 
     It misleads where attributes say little of how arms do, but are many: until rows show it, arms are judged by chance
     likeness. Its cost is that of (1 + arm_width)·(1 + d) coefficients, cubed, whenever something was learned. Its law
@@ -249,8 +250,8 @@ class HybridThompson(HybridPolicy):
 
     Coefficients τ_k of arm k are those of :class:`HybridLinUCB`, with the normal posterior of a reward whose spread
     around its expectation is ``noise``. As arms share β, their scores x̃'τ_k are correlated: the law is that of drawing
-    all of them at once, by fixed quasi-random normals (:mod:`bandit.normals`). Arms that nobody has seen and that have
-    the same attributes get the same.
+    all of them at once, by fixed quasi-random normals (:mod:`bandit.chance.normals`). Arms that nobody has seen and
+    that have the same attributes get the same.
 
     Its total variation to that law is .003 on average for ten arms. It misleads where attributes say little of how
     arms do, but are many. Reference: Li, Chu, Langford and Schapire, WWW 2010, algorithm 2 (the model); Agrawal and

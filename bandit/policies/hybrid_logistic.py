@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from bandit import rules
-from bandit.jit import plain
-from bandit.laplace import prior
-from bandit.logistic import RIDGE, LogisticPolicy
-from bandit.mean_field import add_rows, answers
-from bandit.normals import normals_for
+from bandit.bases.logistic import RIDGE, LogisticPolicy
+from bandit.chance.normals import normals_for
+from bandit.kernels import rules
+from bandit.kernels.jit import plain
+from bandit.kernels.laplace import prior
+from bandit.kernels.mean_field import add_rows, answers
 from bandit.parameters import Parameter
 from bandit.serialization import Arrays
 from bandit.types import Batch, Bools, Floats
@@ -20,7 +20,7 @@ SHARED = Parameter(
 
 
 class HybridLogisticPolicy(LogisticPolicy):
-    """Logistic regression on what an arm's attributes predict and on what is its own (:mod:`bandit.mean_field`).
+    """Logistic regression on what an arm's attributes predict and on what is its own (``kernels/mean_field.py``).
 
     Without attributes what is shared is what arms have in common on average. What removed arms have told of the shared
     part stays. An arm whose attributes were changed is judged by the new ones from then on.
@@ -68,8 +68,8 @@ class HybridLogisticUCB(HybridLogisticPolicy):
     bound is the mean of the log-odds + ``alpha`` standard deviations. A new arm is judged by β until it has rows.
 
     It misleads where attributes say little and rows are few: then β learns the accidents of the first arms; and its
-    bounds are wider than need be, see :mod:`bandit.mean_field`. Reference: Li, Chu, Langford and Schapire, WWW 2010,
-    algorithm 2 (for linear rewards); Filippi, Cappé, Garivier and Szepesvári, NIPS 2010.
+    bounds are wider than need be, see :mod:`bandit.kernels.mean_field`. Reference: Li, Chu, Langford and Schapire, WWW
+    2010, algorithm 2 (for linear rewards); Filippi, Cappé, Garivier and Szepesvári, NIPS 2010.
 
     >>> from bandit.types import Arms
     >>> HybridLogisticUCB(arms=Arms(("a", "b", "c", "d"))).distribution().tolist()
@@ -92,7 +92,7 @@ class HybridLogisticThompson(HybridLogisticPolicy):
     """Sends each arm the probability that its chance of a reward is the best, sharing what arms have in common.
 
     The model is that of :class:`HybridLogisticUCB`. Scores of different arms are correlated through β; the probability
-    is taken over fixed quasi-random normals (:mod:`bandit.normals`), to a total variation of .003 on average.
+    is taken over fixed quasi-random normals (:mod:`bandit.chance.normals`), to a total variation of .003 on average.
     ``spread`` scales the deviations: less explores less.
 
     It misleads where attributes say little and rows are few. Reference: Li, Chu, Langford and Schapire, WWW 2010

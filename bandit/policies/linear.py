@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bandit import rules
+from bandit.bases.linear import RIDGE, LinearPolicy
 from bandit.forgetting import FORGETTING
-from bandit.linear import RIDGE, LinearPolicy
+from bandit.kernels import rules
 from bandit.parameters import Parameter
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bandit import rules
-from bandit.logistic import RIDGE, LogisticPolicy
+from bandit.bases.logistic import RIDGE, LogisticPolicy
+from bandit.kernels import rules
 from bandit.parameters import Parameter
 
 
@@ -45,8 +45,8 @@ class LogisticThompson(LogisticPolicy):
 
     The model is that of :class:`LogisticUCB`. As the chance rises with z'β_k, and the arms' posteriors are independent,
     the probability is that the score of arm k, N(z'θ_k, ``spread``²·z'A_k⁻¹z), is the largest: to within 1e-4 of that
-    integral (:mod:`bandit.quick`), not by draws. ``spread`` = 1 is Thompson's rule for the approximate posterior; less
-    explores less.
+    integral (:mod:`bandit.chance.quick`), not by draws. ``spread`` = 1 is Thompson's rule for the approximate
+    posterior; less explores less.
 
     It misleads where log-odds are far from linear in the encoded context. Reference: Chapelle and Li, NIPS 2011,
     algorithm 3.

@@ -14,9 +14,9 @@ from typing import Final, Self
 
 import numpy as np
 
-from bandit import rules
-from bandit.jit import kernel, plain
-from bandit.laplace import add_evidence, dot, prior, project
+from bandit.kernels import rules
+from bandit.kernels.jit import kernel, plain
+from bandit.kernels.laplace import add_evidence, dot, prior, project
 from bandit.parameters import Parameter
 from bandit.policy import Policy
 from bandit.serialization import Arrays

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
+from bandit.bases.moments import add_rows, pooled, shrunk_means
 from bandit.forgetting import FORGETTING
-from bandit.moments import add_rows, pooled, shrunk_means
 from bandit.parameters import Parameter
 from bandit.policy import ContextFree
 from bandit.serialization import Arrays

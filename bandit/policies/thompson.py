@@ -6,11 +6,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from bandit.bases.moments import add_rows, pooled
+from bandit.chance.quadrature import prob_best_beta, prob_best_gamma, prob_best_student
 from bandit.forgetting import FORGETTING
-from bandit.moments import add_rows, pooled
 from bandit.parameters import Parameter
 from bandit.policy import ContextFree
-from bandit.quadrature import prob_best_beta, prob_best_gamma, prob_best_student
 from bandit.serialization import Arrays
 from bandit.types import Batch, Bools, Floats
 from bandit.validation import require

@@ -7,12 +7,12 @@ from abc import abstractmethod
 
 import numpy as np
 
+from bandit.bases.moments import TRIED, add_rows, share_ties
+from bandit.bases.rewards import RANGE, require_range, span
 from bandit.forgetting import FORGETTING
-from bandit.jit import kernel
-from bandit.moments import TRIED, add_rows, share_ties
+from bandit.kernels.jit import kernel
 from bandit.parameters import Parameter
 from bandit.policy import ContextFree
-from bandit.rewards import RANGE, require_range, span
 from bandit.serialization import Arrays
 from bandit.types import Batch, Bools, Floats
 

@@ -8,8 +8,8 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from bandit.kernels.sequence import Played
 from bandit.policy import Policy
-from bandit.sequence import Played
 from bandit.simulate.worlds import World
 from bandit.types import Batch, Floats, Ints
 from bandit.validation import require

@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bandit import exploration
-from bandit.quadrature import prob_best_beta
+from bandit.chance.quadrature import prob_best_beta
 from bandit.types import Bools, Floats
 
 ALPHA = 0.05

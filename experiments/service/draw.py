@@ -7,7 +7,7 @@ from hashlib import blake2b
 
 import numpy as np
 
-from bandit.jit import kernel
+from bandit.kernels.jit import kernel
 from bandit.types import Floats, Ints
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bandit.quadrature import expected_loss_beta, expected_loss_normal, prob_best_beta, prob_best_normal
+from bandit.chance.quadrature import expected_loss_beta, expected_loss_normal, prob_best_beta, prob_best_normal
 from bandit.types import Floats
 from experiments.statistics.moments import Missing, Moments
 

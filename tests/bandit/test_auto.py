@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bandit import blend, laplace, policies, strips
-from bandit.columns import frequencies, monomials
+from bandit import policies
 from bandit.features import Schema
+from bandit.kernels import blend, laplace, strips
+from bandit.kernels.columns import frequencies, monomials
 from bandit.policies.auto import Auto
 from bandit.simulate import World, simulate
 from bandit.types import Arms, Batch

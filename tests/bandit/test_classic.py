@@ -7,7 +7,7 @@ import pytest
 from scipy import optimize, special
 
 from bandit import policies
-from bandit.quadrature import prob_best_beta
+from bandit.chance.quadrature import prob_best_beta
 from bandit.types import Arms, Batch
 from bandit.validation import InvalidInput
 

@@ -9,8 +9,8 @@ import pytest
 from scipy import stats
 
 from bandit import policies
+from bandit.chance.quadrature import prob_best_normal
 from bandit.features import Schema
-from bandit.quadrature import prob_best_normal
 from bandit.types import Arms, Batch
 from bandit.validation import InvalidInput
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from bandit import policies
-from bandit.expansion import Expansion, room_for
 from bandit.features import Schema
+from bandit.kernels.expansion import Expansion, room_for
 from bandit.policies.fourier import FourierLinUCB
 from bandit.simulate import World, simulate
 from bandit.types import Arms, Batch

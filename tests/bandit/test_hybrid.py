@@ -7,8 +7,8 @@ import pytest
 from scipy import stats
 
 from bandit import policies
+from bandit.chance.normals import normals_for, prob_best_correlated
 from bandit.features import Attribute, AttributeType, Schema
-from bandit.normals import normals_for, prob_best_correlated
 from bandit.policy import NotMergeable
 from bandit.types import Arms, Batch
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from bandit import policies
+from bandit.chance.quadrature import prob_best_normal
 from bandit.features import Attribute, AttributeType, Schema
-from bandit.quadrature import prob_best_normal
 from bandit.simulate import World, simulate
 from bandit.types import Arms, Batch
 from bandit.validation import InvalidInput

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bandit import policies, scores
+from bandit import policies
 from bandit.features import Schema
-from bandit.ridge import add_rows
+from bandit.kernels import scores
+from bandit.kernels.ridge import add_rows
 from bandit.types import Arms, Batch
 from bandit.validation import InvalidInput
 

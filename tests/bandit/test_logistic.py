@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bandit import policies
+from bandit.bases.logistic import LogisticPolicy
+from bandit.chance.quadrature import prob_best_normal
 from bandit.checks import LARGEST
 from bandit.features import Schema
-from bandit.laplace import mode
-from bandit.logistic import LogisticPolicy
+from bandit.kernels.laplace import mode
 from bandit.policies.logistic import LogisticThompson, LogisticUCB
-from bandit.quadrature import prob_best_normal
 from bandit.simulate import digits, simulate
 from bandit.types import Arms, Batch
 from bandit.validation import InvalidInput

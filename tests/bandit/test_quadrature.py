@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, special, stats
 
-from bandit.quadrature import (
+from bandit.chance.quadrature import (
     best_and_loss_beta,
     best_and_loss_gamma,
     best_and_loss_normal,

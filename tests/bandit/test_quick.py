@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bandit.quadrature import prob_best_normal
-from bandit.quick import prob_best_quickly
+from bandit.chance.quadrature import prob_best_normal
+from bandit.chance.quick import prob_best_quickly
 
 
 def quickly(mean, sd):

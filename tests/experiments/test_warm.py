@@ -8,7 +8,12 @@ import bandit
 from experiments.service import draw
 from experiments.warm import warm
 
-SIMULATED = {"bandit.bench.plain_loop", "bandit.laplace.play", "bandit.sequence.inverses", "bandit.sequence.play"}
+SIMULATED = {
+    "bandit.bench.plain_loop",
+    "bandit.kernels.laplace.play",
+    "bandit.kernels.sequence.inverses",
+    "bandit.kernels.sequence.play",
+}
 
 
 def kernels() -> dict[str, Any]:

@@ -8,15 +8,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from bandit import rules, sequence
 from bandit.checks import require_bounded
-from bandit.jit import plain
-from bandit.lanes import padded
+from bandit.kernels import rules, sequence
+from bandit.kernels.jit import plain
+from bandit.kernels.lanes import padded
+from bandit.kernels.ridge import add_rows, factorise
+from bandit.kernels.scores import answer_many, answer_one, empty_scorer, interleave
+from bandit.kernels.sequence import Played
 from bandit.parameters import Parameter
 from bandit.policy import SumPolicy
-from bandit.ridge import add_rows, factorise
-from bandit.scores import answer_many, answer_one, empty_scorer, interleave
-from bandit.sequence import Played
 from bandit.serialization import Arrays
 from bandit.types import Batch, Bools, Floats
 from bandit.validation import require
@@ -49,7 +49,7 @@ class LinearPolicy(SumPolicy):
 
     @abstractmethod
     def _how(self) -> tuple[float, float]:
-        """Return what :func:`bandit.rules.strength` needs to know of the parameters."""
+        """Return what :func:`bandit.kernels.rules.strength` needs to know of the parameters."""
 
     def _cold(self) -> Arrays:
         arms, size = len(self.arms), self._width + 1

@@ -19,7 +19,7 @@ from typing import Any, Final, cast
 from numba.core import cgutils, types
 from numba.extending import intrinsic, models, register_model
 
-from bandit.jit import kernel
+from bandit.kernels.jit import kernel
 from bandit.types import Floats
 
 LANES: Final = 8

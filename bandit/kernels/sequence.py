@@ -20,10 +20,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from bandit.jit import kernel, long_kernel
-from bandit.lanes import LANES, add_multiple, add_product, add_up, fill, load, store
-from bandit.ridge import add_run
-from bandit.rules import share_out, strength
+from bandit.kernels.jit import kernel, long_kernel
+from bandit.kernels.lanes import LANES, add_multiple, add_product, add_up, fill, load, store
+from bandit.kernels.ridge import add_run
+from bandit.kernels.rules import share_out, strength
 from bandit.types import Floats, Ints
 
 SHORTEST: Final = 16

@@ -21,8 +21,8 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from bandit.jit import kernel
-from bandit.quick import prob_best_quickly
+from bandit.chance.quick import prob_best_quickly
+from bandit.kernels.jit import kernel
 from bandit.types import Floats
 
 UCB: Final = 0

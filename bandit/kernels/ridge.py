@@ -11,8 +11,8 @@ from typing import Final
 
 import numpy as np
 
-from bandit.jit import kernel
-from bandit.lanes import LANES, add_multiple, add_one_product, fill, load, padded, store
+from bandit.kernels.jit import kernel
+from bandit.kernels.lanes import LANES, add_multiple, add_one_product, fill, load, padded, store
 from bandit.types import Bools, Floats, Ints
 
 _ROUNDING: Final = 2.0**-52

@@ -6,8 +6,8 @@ With f_k and F_k the density and the distribution function of arm k,
 
 Φ and φ/Φ are read from a table, linearly between entries 1/64 of a standard deviation apart; the panels of the
 Gauss-Legendre rule are as wide as the narrowest posterior that they cross. The total variation to the exact law, which
-:func:`bandit.quadrature.prob_best_normal` computes, is at most 1e-4 for 2 to 10 arms and 3e-4 for up to 1,000, with
-standard deviations that differ up to thirtyfold (measured).
+:func:`bandit.chance.quadrature.prob_best_normal` computes, is at most 1e-4 for 2 to 10 arms and 3e-4 for up to 1,000,
+with standard deviations that differ up to thirtyfold (measured).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import Final
 
 import numpy as np
 
-from bandit.jit import kernel
-from bandit.panels import rule
+from bandit.chance.panels import rule
+from bandit.kernels.jit import kernel
 from bandit.types import Floats
 
 _REACH: Final = 5.0

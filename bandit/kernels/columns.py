@@ -17,7 +17,7 @@ from typing import Final
 
 import numpy as np
 
-from bandit.jit import kernel
+from bandit.kernels.jit import kernel
 from bandit.types import Floats, Ints
 
 REACH: Final = 4.0

@@ -8,11 +8,11 @@ from typing import ClassVar, Self
 import numpy as np
 
 from bandit.checks import require_bounded
-from bandit.jit import plain
-from bandit.laplace import add_rows, answer, answers, play, prior
+from bandit.kernels.jit import plain
+from bandit.kernels.laplace import add_rows, answer, answers, play, prior
+from bandit.kernels.sequence import Played
 from bandit.parameters import Parameter
 from bandit.policy import Policy
-from bandit.sequence import Played
 from bandit.serialization import Arrays
 from bandit.types import Arms, Batch, Bools, Floats
 from bandit.validation import require
@@ -23,7 +23,7 @@ RIDGE = Parameter(
 
 
 class LogisticPolicy(Policy):
-    """Logistic regression of the reward on z = (1, x), one an arm, each a normal posterior (:mod:`bandit.laplace`).
+    """Logistic regression of the reward on z = (1, x), one an arm, each a normal posterior (``kernels/laplace.py``).
 
     The posterior that came out of one row goes into the next, so that the state is no sum: parts cannot be added.
     """
@@ -44,7 +44,7 @@ class LogisticPolicy(Policy):
 
     @abstractmethod
     def _strength(self) -> float:
-        """Return what the rule is told (:mod:`bandit.rules`)."""
+        """Return what the rule is told (:mod:`bandit.kernels.rules`)."""
 
     def _cold(self, arms: int | None = None) -> Arrays:
         arms, size = len(self.arms) if arms is None else arms, self._width + 1

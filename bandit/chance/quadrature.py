@@ -15,9 +15,9 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from bandit.chance.panels import BETA, GAMMA, NORMAL, STUDENT, beta_drop, gamma_drop, integrate, rule
 from bandit.checks import require_finite
-from bandit.jit import kernel
-from bandit.panels import BETA, GAMMA, NORMAL, STUDENT, beta_drop, gamma_drop, integrate, rule
+from bandit.kernels.jit import kernel
 from bandit.types import Floats
 from bandit.validation import InvalidInput, require
 
@@ -267,7 +267,7 @@ def normal_kernel(
     Parameters
     ----------
     nodes, weights, tails, width
-        As :func:`bandit.panels.integrate` takes them: what is exact enough is the caller's to say.
+        As :func:`bandit.chance.panels.integrate` takes them: what is exact enough is the caller's to say.
     drop
         Densities are cut where they fell by e^-drop.
     """

@@ -14,9 +14,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from bandit.jit import kernel, long_kernel
-from bandit.lanes import LANES, add_multiple, add_product, fill, load, padded, store
-from bandit.rules import share_out
+from bandit.kernels.jit import kernel, long_kernel
+from bandit.kernels.lanes import LANES, add_multiple, add_product, fill, load, padded, store
+from bandit.kernels.rules import share_out
 from bandit.types import Bools, Floats
 
 MANY = 1024

@@ -1,8 +1,8 @@
 """Four regressions an arm, weighed by their own record, in two generations: the numerics of `auto`, compiled.
 
-Models, all learning from every row of their arm (F F' is the inverse precision of each, see :mod:`bandit.laplace`):
+Models, all learning from every row of their arm (F F' is the inverse precision of each, see ``kernels/laplace.py``):
 
-    0  ridge on z = (1, x)         2  ridge on curved columns of x (:mod:`bandit.columns`)
+    0  ridge on z = (1, x)         2  ridge on curved columns of x (:mod:`bandit.kernels.columns`)
     1  logistic on z               3  logistic on curved columns
 
 Record: each model forecasts the reward before it learns it; its loss is -log of the chance that it gave to the reward
@@ -26,11 +26,11 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from bandit.columns import curve
 from bandit.drift import watch
-from bandit.jit import kernel
-from bandit.laplace import dot, logistic, mode
-from bandit.strips import add_evidence, project
+from bandit.kernels.columns import curve
+from bandit.kernels.jit import kernel
+from bandit.kernels.laplace import dot, logistic, mode
+from bandit.kernels.strips import add_evidence, project
 from bandit.types import Bools, Floats, Ints
 
 MODELS: Final = 4

@@ -3,7 +3,7 @@
 The log-odds of arm k in a context are (ã_k ⊗ x̃)'β + x̃'θ_k, x̃ = (1, x), ã_k = (1, a_k) its attributes: β (m numbers) is
 shared, θ_k (D) is the arm's own. All are kept independent of one another: β ~ N(b, B), θ_k ~ N(t_k, C_k), the closest
 such law after every row. With v = φ'Bφ + x̃'C_k x̃, φ = ã_k ⊗ x̃, the row's mode and its curvature s = w·p(1 - p) are
-those of :mod:`bandit.laplace`; both means move by the same residual, and the marginal precisions grow by
+those of :mod:`bandit.kernels.laplace`; both means move by the same residual, and the marginal precisions grow by
 
     B⁻¹ += s/(1 + s·x̃'C_k x̃)·φφ',        C_k⁻¹ += s/(1 + s·φ'Bφ)·x̃x̃',
 
@@ -18,10 +18,10 @@ import math
 
 import numpy as np
 
-from bandit.jit import kernel
-from bandit.laplace import add_evidence, dot, logistic, mode, project
-from bandit.normals import prob_best_correlated
-from bandit.rules import THOMPSON, share_out
+from bandit.chance.normals import prob_best_correlated
+from bandit.kernels.jit import kernel
+from bandit.kernels.laplace import add_evidence, dot, logistic, mode, project
+from bandit.kernels.rules import THOMPSON, share_out
 from bandit.types import Bools, Floats, Ints
 
 
@@ -71,7 +71,7 @@ def answers(
     allowed: Bools,
     laws: Floats,
 ) -> None:
-    """Write the (n, K) laws; ``points`` are those of :func:`bandit.normals.normals_for`."""
+    """Write the (n, K) laws; ``points`` are those of :func:`bandit.chance.normals.normals_for`."""
     arms = len(attributes)
     mean, apart, shares = np.empty((3, arms))
     told, z = np.empty((arms, len(shared[1]))), np.ones(own[1].shape[1])

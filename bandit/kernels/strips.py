@@ -1,4 +1,4 @@
-"""What :mod:`bandit.laplace` does to a factor, for large D: four rows of it at a time, the same bits.
+"""What :mod:`bandit.kernels.laplace` does to a factor, for large D: four rows of it at a time, the same bits.
 
 In its update every step within a row waits for the one before it; four rows side by side keep a processor busy, which
 takes half the time at D = 231 (measured). In a projection, four rows are added in one pass over the sums.
@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from bandit.jit import kernel
+from bandit.kernels.jit import kernel
 from bandit.types import Floats
 
 

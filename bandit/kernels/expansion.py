@@ -20,7 +20,7 @@ from typing import Final
 
 import numpy as np
 
-from bandit.jit import kernel
+from bandit.kernels.jit import kernel
 from bandit.types import Floats, Ints
 
 _LARGEST: Final = 300

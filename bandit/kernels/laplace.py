@@ -20,8 +20,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from bandit.jit import kernel
-from bandit.rules import share_out
+from bandit.kernels.jit import kernel
+from bandit.kernels.rules import share_out
 from bandit.types import Bools, Floats, Ints
 
 How: TypeAlias = tuple[int, float]
@@ -154,7 +154,7 @@ def score(features: Floats, factor: Floats, theta: Floats, allowed: Bools, mean:
 
 @kernel
 def answer(how: How, features: Floats, factor: Floats, theta: Floats, allowed: Bools, law: Floats) -> None:
-    """Write the law for one visitor, 0 where not allowed; ``how`` is the rule of :mod:`bandit.rules` and its strength.
+    """Write the law for one visitor, 0 where not allowed; ``how`` is the rule of ``kernels/rules.py`` and its strength.
 
     Scores are log-odds, in which the arms have the order of their chances.
     """

@@ -25,8 +25,8 @@ from typing import Final
 import numpy as np
 from scipy.special import ndtri
 
-from bandit.jit import kernel
-from bandit.lanes import LANES, add_multiple, add_product, fill, load, store
+from bandit.kernels.jit import kernel
+from bandit.kernels.lanes import LANES, add_multiple, add_product, fill, load, store
 from bandit.types import Floats
 
 POINTS: Final = 1024

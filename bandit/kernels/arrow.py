@@ -24,8 +24,8 @@ from typing import Final
 
 import numpy as np
 
-from bandit.jit import kernel
-from bandit.lanes import LANES, add_multiple, fill, load, store
+from bandit.kernels.jit import kernel
+from bandit.kernels.lanes import LANES, add_multiple, fill, load, store
 from bandit.types import Bools, Floats, Ints
 
 _TINY: Final = 1e-100
