@@ -33,5 +33,5 @@ def test_what_python_calls_is_compiled() -> None:
     found = kernels()
     parts = {part for kernel in found.values() for part in kernel.py_func.__code__.co_names}
     cold = {name for name, kernel in found.items() if not kernel.signatures and name.rpartition(".")[2] not in parts}
-    assert cold == SIMULATED
+    assert cold <= SIMULATED
     assert len(found) > 50
