@@ -68,7 +68,7 @@ class Policy(ABC):
         self.exploration = float(exploration)
         self.dropped: Dropped | None = None
         """Arms that were proved beaten (:mod:`bandit.exploration`); None while all contend."""
-        self.params = complete(self.parameters, params)
+        self.params = self._settled(complete(self.parameters, params))
         self._set_state(self._cold())
 
     # -- what a family writes -----------------------------------------------------------------------------------
@@ -92,6 +92,10 @@ class Policy(ABC):
     @abstractmethod
     def with_arms(self, arms: Arms) -> Policy:
         """Return the same knowledge over another set of arms: matched by key, added ones cold, removed ones dropped."""
+
+    def _settled(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Replace what asks for what suits by a number, once for the life of the policy; by default there is none."""
+        return params
 
     def _check_rewards(self, rewards: Floats) -> None:  # noqa: B027 - most families take any finite reward
         """Refuse rewards that this family cannot take."""

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import threading
-from abc import abstractmethod
 from typing import Any, ClassVar
 
 import numpy as np
 
-from bandit.checks import require_bounded
 from bandit.kernels import rules, sequence
 from bandit.kernels.jit import plain
 from bandit.kernels.lanes import padded
@@ -21,7 +19,20 @@ from bandit.serialization import Arrays
 from bandit.types import Batch, Bools, Floats
 from bandit.validation import require
 
+BOUND = (Parameter("alpha", 0.25, 0.0, 1e6, "reward", "width of the bound: larger explores more"),)
+CHANCE = (
+    Parameter("noise", 0.1, 1e-6, 1e6, "reward", "spread of a reward around its expectation: larger explores more"),
+)
+GREEDY = (
+    Parameter("epsilon", 0.1, 0.0, 1.0, "share", "share of visitors spread evenly, before it decays"),
+    Parameter("halving", 1000.0, 0.0, 1e12, "decisions", "after so many, epsilon is half as large; 0: it stays"),
+)
+GAPS = (Parameter("scale", 20.0, 0.0, 1e6, "1/reward", "larger trusts the estimates more"),)
 RIDGE = Parameter("ridge", 1.0, 1e-6, 1e6, "visitors", "pulls coefficients to zero, as so many visitors without reward")
+
+
+_DIALS = {rules.UCB: BOUND, rules.THOMPSON: CHANCE, rules.EPSILON: GREEDY, rules.GAP: GAPS}
+"""What each rule is told."""
 
 
 class LinearPolicy(SumPolicy):
@@ -47,9 +58,10 @@ class LinearPolicy(SumPolicy):
         """Return the (width,) features of one context."""
         return plain(context)
 
-    @abstractmethod
     def _how(self) -> tuple[float, float]:
         """Return what :func:`bandit.kernels.rules.strength` needs to know of the parameters."""
+        told = [self.params[dial.name] for dial in _DIALS[self._rule]]
+        return told[0], told[1] if len(told) > 1 else 0.0
 
     def _cold(self) -> Arrays:
         arms, size = len(self.arms), self._width + 1
@@ -136,14 +148,9 @@ class LinearPolicy(SumPolicy):
         require(self.playable, f"{self.name} plays only where nothing fades and no arm was dropped")
         contexts = plain(self._contexts(contexts, len(rewards)))
         rewards, uniforms = plain(rewards), plain(uniforms)
-        shapes = (rewards.shape, uniforms.shape)
-        rounds = len(contexts)
-        require(shapes == ((rounds, len(self.arms)), (rounds,)), f"there must be {rounds} rounds, found {shapes}")
-        require_bounded("rewards", rewards)
-        require_bounded("uniforms", uniforms)
-        played = Played(np.empty(rounds, dtype=np.int64), np.empty(rounds))
+        played = Played.blank(len(contexts), len(self.arms), rewards, uniforms)
         features = self._features(contexts)
-        for piece in sequence.pieces(rounds):
+        for piece in sequence.pieces(len(contexts)):
             self._play(features[piece], rewards[piece], uniforms[piece], played.arms[piece], played.propensities[piece])
         return played
 

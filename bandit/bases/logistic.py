@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from typing import ClassVar, Self
 
 import numpy as np
 
 from bandit.checks import require_bounded
+from bandit.kernels import rules
 from bandit.kernels.jit import plain
 from bandit.kernels.laplace import add_rows, answer, answers, play, prior
 from bandit.kernels.sequence import Played
@@ -20,6 +20,10 @@ from bandit.validation import require
 RIDGE = Parameter(
     "ridge", 1.0, 1e-6, 1e6, "1/log-odds²", "pulls coefficients to zero: precision of each before any row"
 )
+
+
+_DIALS = {rules.UCB: "alpha", rules.THOMPSON: "spread"}
+"""What each rule is told."""
 
 
 class LogisticPolicy(Policy):
@@ -42,9 +46,9 @@ class LogisticPolicy(Policy):
         """Return the (n, width) features of (n, d) contexts, contiguous; each row depends on its context alone."""
         return plain(contexts)
 
-    @abstractmethod
     def _strength(self) -> float:
         """Return what the rule is told (:mod:`bandit.kernels.rules`)."""
+        return float(self.params[_DIALS[self._rule]])
 
     def _cold(self, arms: int | None = None) -> Arrays:
         arms, size = len(self.arms) if arms is None else arms, self._width + 1
@@ -120,18 +124,16 @@ class LogisticPolicy(Policy):
         """
         require(self.playable, f"{self.name} plays only where no arm was dropped")
         contexts = self._contexts(contexts, len(rewards))
-        rounds = len(contexts)
-        shapes = (np.shape(rewards), np.shape(uniforms))
-        require(shapes == ((rounds, len(self.arms)), (rounds,)), f"there must be {rounds} rounds, found {shapes}")
+        rewards, uniforms = plain(rewards), plain(uniforms)
+        played = Played.blank(len(contexts), len(self.arms), rewards, uniforms)
         self._check_rewards(rewards)
         require_bounded("contexts", contexts)
-        played = Played(np.empty(rounds, dtype=np.int64), np.empty(rounds))
         play(
             (self._rule, self._strength()),
             self.exploration,
             self._features(contexts),
-            plain(rewards),
-            plain(uniforms),
+            rewards,
+            uniforms,
             self.state["factor"],
             self.state["theta"],
             played.arms,

@@ -16,15 +16,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 
+from bandit.checks import require_bounded
 from bandit.kernels.jit import kernel, long_kernel
 from bandit.kernels.lanes import LANES, add_multiple, add_product, add_up, fill, load, store
 from bandit.kernels.ridge import add_run
 from bandit.kernels.rules import share_out, strength
 from bandit.types import Floats, Ints
+from bandit.validation import require
 
 SHORTEST: Final = 16
 LONGEST: Final = 8192
@@ -39,6 +41,21 @@ class Played:
     """(n,) the arm that was drawn."""
     propensities: Floats
     """(n,) the probability with which it was drawn."""
+
+    @classmethod
+    def blank(cls, rounds: int, arms: int, rewards: Floats, uniforms: Floats) -> Self:
+        """Return room for n ``rounds`` over K ``arms``, once ``rewards`` (n, K) and ``uniforms`` (n,) fit them.
+
+        Raises
+        ------
+        InvalidInput
+            For wrong shapes, numbers beyond ±1e50, and NaN.
+        """
+        shapes = (rewards.shape, uniforms.shape)
+        require(shapes == ((rounds, arms), (rounds,)), f"there must be {rounds} rounds, found {shapes}")
+        require_bounded("rewards", rewards)
+        require_bounded("uniforms", uniforms)
+        return cls(np.empty(rounds, dtype=np.int64), np.empty(rounds))
 
 
 def pieces(rounds: int) -> list[slice]:

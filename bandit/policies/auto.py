@@ -9,7 +9,6 @@ import numpy as np
 
 from bandit.chance.quadrature import prob_best_beta, prob_best_student
 from bandit.drift import history
-from bandit.features import Schema
 from bandit.kernels import blend
 from bandit.kernels.columns import frequencies, monomials, ridges
 from bandit.kernels.jit import plain
@@ -17,13 +16,10 @@ from bandit.parameters import Parameter
 from bandit.policy import Policy
 from bandit.serialization import Arrays
 from bandit.types import Arms, Batch, Bools, Floats
-from bandit.validation import require
 
 ROOM: Final = 3_600_000
 """Numbers that the factors of all curved models may have together, and those of all straight ones."""
 MOST_COLUMNS: Final = 300
-LARGEST: Final = 1e100
-"""Largest reward: squares of it stay finite."""
 _OF_ARMS = ("straight", "straight_theta", "curved", "curved_theta", "counts")
 """Arrays of the state with one entry an arm."""
 
@@ -62,11 +58,9 @@ class Auto(Policy):
         Parameter("seed", 0, 0, 2**31 - 1, "", "draws the frequencies of curved columns", kind="int"),
     )
 
-    def __init__(self, *, arms: Arms, schema: Schema | None = None, exploration: float = 0.0, **params: Any) -> None:
-        if params.get("columns", 0) == 0 and not isinstance(params.get("columns", 0), bool | str):
-            # Settled once, for the number of arms that there are now: arms that come later do not change the model.
-            params["columns"] = min(MOST_COLUMNS, max(8, math.isqrt(ROOM // (4 * len(arms)))))
-        super().__init__(arms=arms, schema=schema, exploration=exploration, **params)
+    def _settled(self, params: dict[str, Any]) -> dict[str, Any]:
+        room = min(MOST_COLUMNS, max(8, math.isqrt(ROOM // (4 * len(self.arms)))))
+        return params | {"columns": room} if params["columns"] == 0 else params
 
     def _cold(self) -> Arrays:
         arms, width = len(self.arms), self.schema.width
@@ -135,10 +129,6 @@ class Auto(Policy):
                 self._answers = {}
             self._answers[key] = answer
         return self._answers[key]
-
-    def _check_rewards(self, rewards: Floats) -> None:
-        largest = float(np.abs(rewards).max())
-        require(largest <= LARGEST, f"rewards of {self.name} must lie within ±{LARGEST:g}, found {largest:g}")
 
     def _absorb(self, batch: Batch) -> None:
         contexts = batch.contexts if self.schema.width > 0 else np.zeros((len(batch), 0))

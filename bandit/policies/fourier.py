@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from bandit.bases.linear import RIDGE, LinearPolicy
+from bandit.bases.linear import BOUND, CHANCE, RIDGE, LinearPolicy
 from bandit.bases.logistic import RIDGE as LOGISTIC_RIDGE
 from bandit.bases.logistic import LogisticPolicy
-from bandit.features import Schema
 from bandit.forgetting import FORGETTING
 from bandit.kernels import rules
 from bandit.kernels.expansion import Expansion, expansion, room_for
 from bandit.kernels.jit import plain
 from bandit.parameters import Parameter
 from bandit.policy import Policy
-from bandit.types import Arms, Floats
+from bandit.types import Floats
 
 EXPANSION = (
     Parameter(
@@ -33,10 +32,8 @@ class Expanded(Policy):
     later do not change it.
     """
 
-    def __init__(self, *, arms: Arms, schema: Schema | None = None, exploration: float = 0.0, **params: Any) -> None:
-        if params.get("features", 0) == 0:
-            params["features"] = room_for(0 if schema is None else schema.width, len(arms))
-        super().__init__(arms=arms, schema=schema, exploration=exploration, **params)
+    def _settled(self, params: dict[str, Any]) -> dict[str, Any]:
+        return params | {"features": room_for(self.schema.width, len(self.arms))} if params["features"] == 0 else params
 
     @property
     def expansion(self) -> Expansion:
@@ -73,16 +70,8 @@ class FourierLinUCB(Expanded, LinearPolicy):
     """
 
     name = "fourier_linucb"
-    parameters = (
-        Parameter("alpha", 0.25, 0.0, 1e6, "reward", "width of the bound: larger explores more"),
-        RIDGE,
-        *EXPANSION,
-        *FORGETTING,
-    )
+    parameters = (*BOUND, RIDGE, *EXPANSION, *FORGETTING)
     _rule = rules.UCB
-
-    def _how(self) -> tuple[float, float]:
-        return self.params["alpha"], 0.0
 
 
 class FourierThompson(Expanded, LinearPolicy):
@@ -100,16 +89,8 @@ class FourierThompson(Expanded, LinearPolicy):
     """
 
     name = "fourier_thompson"
-    parameters = (
-        Parameter("noise", 0.1, 1e-6, 1e6, "reward", "spread of a reward around its expectation: larger explores more"),
-        RIDGE,
-        *EXPANSION,
-        *FORGETTING,
-    )
+    parameters = (*CHANCE, RIDGE, *EXPANSION, *FORGETTING)
     _rule = rules.THOMPSON
-
-    def _how(self) -> tuple[float, float]:
-        return self.params["noise"], 0.0
 
 
 class FourierLogisticUCB(Expanded, LogisticPolicy):
@@ -135,9 +116,6 @@ class FourierLogisticUCB(Expanded, LogisticPolicy):
     )
     _rule = rules.UCB
 
-    def _strength(self) -> float:
-        return float(self.params["alpha"])
-
 
 class FourierLogisticThompson(Expanded, LogisticPolicy):
     """Logistic Thompson sampling on curved features, for rewards in [0, 1].
@@ -160,6 +138,3 @@ class FourierLogisticThompson(Expanded, LogisticPolicy):
         *EXPANSION,
     )
     _rule = rules.THOMPSON
-
-    def _strength(self) -> float:
-        return float(self.params["spread"])

@@ -6,7 +6,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from bandit.bases.linear import RIDGE, LinearPolicy
+from bandit.bases.linear import BOUND, CHANCE, GAPS, GREEDY, RIDGE, LinearPolicy
 from bandit.chance.normals import normals_for, prob_best_correlated
 from bandit.forgetting import CLOCK, FORGETTING
 from bandit.kernels import arrow, rules
@@ -165,16 +165,8 @@ class HybridLinUCB(HybridPolicy):
     """
 
     name = "hybrid_linucb"
-    parameters = (
-        Parameter("alpha", 0.25, 0.0, 1e6, "reward", "width of the bound: larger explores more"),
-        RIDGE,
-        SHARED,
-        *FORGETTING,
-    )
+    parameters = (*BOUND, RIDGE, SHARED, *FORGETTING)
     _rule = rules.UCB
-
-    def _how(self) -> tuple[float, float]:
-        return self.params["alpha"], 0.0
 
     def _finish(self) -> None:
         one = np.ones(1, dtype=np.bool_)
@@ -206,17 +198,8 @@ class HybridEpsilonGreedy(HybridPolicy):
     """
 
     name = "hybrid_epsilon_greedy"
-    parameters = (
-        Parameter("epsilon", 0.1, 0.0, 1.0, "share", "share of visitors spread evenly, before it decays"),
-        Parameter("halving", 1000.0, 0.0, 1e12, "decisions", "after so many, epsilon is half as large; 0: it stays"),
-        RIDGE,
-        SHARED,
-        *FORGETTING,
-    )
+    parameters = (*GREEDY, RIDGE, SHARED, *FORGETTING)
     _rule = rules.EPSILON
-
-    def _how(self) -> tuple[float, float]:
-        return self.params["epsilon"], self.params["halving"]
 
 
 class HybridSquareCB(HybridPolicy):
@@ -233,16 +216,8 @@ class HybridSquareCB(HybridPolicy):
     """
 
     name = "hybrid_squarecb"
-    parameters = (
-        Parameter("scale", 20.0, 0.0, 1e6, "1/reward", "larger trusts the estimates more"),
-        RIDGE,
-        SHARED,
-        *FORGETTING,
-    )
+    parameters = (*GAPS, RIDGE, SHARED, *FORGETTING)
     _rule = rules.GAP
-
-    def _how(self) -> tuple[float, float]:
-        return self.params["scale"], 0.0
 
 
 class HybridThompson(HybridPolicy):
@@ -262,16 +237,8 @@ class HybridThompson(HybridPolicy):
     """
 
     name = "hybrid_thompson"
-    parameters = (
-        Parameter("noise", 0.1, 1e-6, 1e6, "reward", "spread of a reward around its expectation: larger explores more"),
-        RIDGE,
-        SHARED,
-        *FORGETTING,
-    )
+    parameters = (*CHANCE, RIDGE, SHARED, *FORGETTING)
     _rule: ClassVar[int] = rules.THOMPSON
-
-    def _how(self) -> tuple[float, float]:
-        return self.params["noise"], 0.0
 
     def _finish(self) -> None:
         self._points = normals_for(len(self.arms))

@@ -84,9 +84,6 @@ class HybridLogisticUCB(HybridLogisticPolicy):
     )
     _rule = rules.UCB
 
-    def _strength(self) -> float:
-        return float(self.params["alpha"])
-
 
 class HybridLogisticThompson(HybridLogisticPolicy):
     """Sends each arm the probability that its chance of a reward is the best, sharing what arms have in common.
@@ -110,9 +107,6 @@ class HybridLogisticThompson(HybridLogisticPolicy):
         SHARED,
     )
     _rule = rules.THOMPSON
-
-    def _strength(self) -> float:
-        return float(self.params["spread"])
 
 
 _NO_POINTS = np.zeros((1, 1, 1))

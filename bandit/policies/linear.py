@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from bandit.bases.linear import RIDGE, LinearPolicy
+from bandit.bases.linear import BOUND, CHANCE, GAPS, GREEDY, RIDGE, LinearPolicy
 from bandit.forgetting import FORGETTING
 from bandit.kernels import rules
-from bandit.parameters import Parameter
 
 
 class LinUCB(LinearPolicy):
@@ -24,16 +23,8 @@ class LinUCB(LinearPolicy):
     """
 
     name = "linucb"
-    parameters = (
-        Parameter("alpha", 0.25, 0.0, 1e6, "reward", "width of the bound: larger explores more"),
-        RIDGE,
-        *FORGETTING,
-    )
-
+    parameters = (*BOUND, RIDGE, *FORGETTING)
     _rule = rules.UCB
-
-    def _how(self) -> tuple[float, float]:
-        return self.params["alpha"], 0.0
 
 
 class LinearThompson(LinearPolicy):
@@ -53,16 +44,8 @@ class LinearThompson(LinearPolicy):
     """
 
     name = "linear_thompson"
-    parameters = (
-        Parameter("noise", 0.1, 1e-6, 1e6, "reward", "spread of a reward around its expectation: larger explores more"),
-        RIDGE,
-        *FORGETTING,
-    )
-
+    parameters = (*CHANCE, RIDGE, *FORGETTING)
     _rule = rules.THOMPSON
-
-    def _how(self) -> tuple[float, float]:
-        return self.params["noise"], 0.0
 
 
 class LinearEpsilonGreedy(LinearPolicy):
@@ -82,16 +65,8 @@ class LinearEpsilonGreedy(LinearPolicy):
     """
 
     name = "linear_epsilon_greedy"
-    parameters = (
-        Parameter("epsilon", 0.1, 0.0, 1.0, "share", "share of visitors spread evenly, before it decays"),
-        Parameter("halving", 1000.0, 0.0, 1e12, "decisions", "after so many, epsilon is half as large; 0: it stays"),
-        RIDGE,
-        *FORGETTING,
-    )
+    parameters = (*GREEDY, RIDGE, *FORGETTING)
     _rule = rules.EPSILON
-
-    def _how(self) -> tuple[float, float]:
-        return self.params["epsilon"], self.params["halving"]
 
 
 class LinearSquareCB(LinearPolicy):
@@ -109,12 +84,5 @@ class LinearSquareCB(LinearPolicy):
     """
 
     name = "linear_squarecb"
-    parameters = (
-        Parameter("scale", 20.0, 0.0, 1e6, "1/reward", "larger trusts the estimates more"),
-        RIDGE,
-        *FORGETTING,
-    )
+    parameters = (*GAPS, RIDGE, *FORGETTING)
     _rule = rules.GAP
-
-    def _how(self) -> tuple[float, float]:
-        return self.params["scale"], 0.0

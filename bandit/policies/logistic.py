@@ -36,9 +36,6 @@ class LogisticUCB(LogisticPolicy):
 
     _rule = rules.UCB
 
-    def _strength(self) -> float:
-        return float(self.params["alpha"])
-
 
 class LogisticThompson(LogisticPolicy):
     """Sends each arm the probability that its chance of a reward is the best, for rewards in [0, 1].
@@ -63,6 +60,3 @@ class LogisticThompson(LogisticPolicy):
     )
 
     _rule = rules.THOMPSON
-
-    def _strength(self) -> float:
-        return float(self.params["spread"])

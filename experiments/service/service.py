@@ -171,16 +171,15 @@ class Service:
 
     def _decide(self, served: Served, request: ChooseRequest, now: Micros) -> bytes:
         """Decide at ``now``, the time of the journal; the caller holds its lock."""
+        if request.preview is None:
+            reason = _not_served(served, request, now)
+            if reason is not None:
+                return served.unserved(reason)
         decision = self._ids.next(now)
         unit = None if request.unit is None else self._secret.pseudonym(request.unit)
         if request.preview is not None:
             odds, index = served.forced(request.preview), served.index[request.preview]
             return self._record(request, odds=odds, index=index, decision=decision, unit=unit, time=now)
-        if not served.opens <= now < served.closes:
-            return served.unserved(served.closed(now))
-        _check_unit(served, request)
-        if served.in_audience is not None and not served.in_audience(request.context):
-            return served.unserved(Reason.NOT_IN_AUDIENCE)
         draw_key = unit if served.by_visitor and unit is not None else request.request_id or decision
         if served.traffic < 1 and not served.draws.in_traffic(draw_key, share=served.traffic):
             return served.unserved(Reason.NOT_IN_TRAFFIC)
@@ -257,6 +256,16 @@ class Service:
         if self._memory is None:
             raise Unavailable("nothing is published yet", hint="Try again shortly; the keeper publishes every second.")
         return self._memory
+
+
+def _not_served(served: Served, request: ChooseRequest, now: Micros) -> Reason | None:
+    """Why nothing is decided for a request that asks for no preview, or None; a unit that does not fit is refused."""
+    if not served.opens <= now < served.closes:
+        return served.closed(now)
+    _check_unit(served, request)
+    if served.in_audience is not None and not served.in_audience(request.context):
+        return Reason.NOT_IN_AUDIENCE
+    return None
 
 
 def _check_unit(served: Served, request: ChooseRequest) -> None:

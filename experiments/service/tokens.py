@@ -72,10 +72,8 @@ def sign(token: Token, secret: Secret) -> str:
 def stub(secret: Secret, *, experiment: int, variant: str, policy_version: int, preview: bool = False) -> bytes:
     """The start of a token, which all decisions for one variant under one policy version share."""
     key = variant.encode()
-    head = (
-        _HEAD.pack(_PREVIEW_FORMAT if preview else _FORMAT, secret.token_key, experiment, policy_version, len(key))
-        + key
-    )
+    format_ = _PREVIEW_FORMAT if preview else _FORMAT
+    head = _HEAD.pack(format_, secret.token_key, experiment, policy_version, len(key)) + key
     return head + bytes(-(len(head) + _TAIL.size + MAC_BYTES) % 3)  # whole groups of base64 need no padding
 
 
