@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,10 @@ def site(sqlite_url: str, tmp_path: Path) -> Iterator[Flask]:
     built: list[Flask] = []
 
     def dispatch(environ: Any, start: Any) -> Any:
-        return built[0](environ, start)  # the application needs to know the port that the server got
+        """Answer as a whole: the server leaves a file open where a browser goes away while it is being sent."""
+        answer = built[0](environ, start)  # the application needs to know the port that the server got
+        with closing(answer):
+            return list(answer)
 
     server = make_server("127.0.0.1", 0, dispatch, threaded=True, request_handler=Quiet)
     settings = Settings.read({}, data=tmp_path, store=sqlite_url, port=server.port)

@@ -107,7 +107,7 @@ def test_get_changes_nothing(app: Flask, kept: Store, admin: Any, experiment: Ex
 def test_every_answer_carries_the_strict_headers(app: Flask, admin: Any, experiment: Experiment) -> None:
     """No inline script or style, no frame, no sniffing: on pages, JSON, files and errors alike."""
     for path in ("/signin", "/experiments/spring", "/openapi.json", "/static/copy.js", "/nothing", "/api/experiments"):
-        headers = admin.get(path, buffered=True).headers
+        headers = admin.get(path).headers
         policy = headers["Content-Security-Policy"]
         assert "unsafe" not in policy
         assert "frame-ancestors 'none'" in policy
