@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from experiments.model import State
 from experiments.report.facts import Facts
-from experiments.report.values import Advice, Check, Contrast, Finding, Level, VariantReport
+from experiments.report.numbers import Contrast, VariantReport
+from experiments.report.values import Advice, Check, Finding, Level
 from experiments.statistics.moments import Missing
 
 _OVER = (State.STOPPED, State.ARCHIVED)

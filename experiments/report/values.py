@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 
-from experiments.model import MetricKind, Micros, Role, State
+from experiments.model import Micros, State
+from experiments.report.numbers import Method, MetricReport, SegmentReport, ServedReport, VariantReport
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -33,6 +34,14 @@ class Finding(StrEnum):
     PROVED_WORSE = "proved_worse"
     BELIEF_ONLY = "belief_only"
     FINISHED = "finished"
+    SHIP = "ship"
+    """Proved best on average, for two whole weeks at least, and ahead over the last seven days too."""
+    WAS_BEST = "was_best"
+    """Proved best on average, but not ahead lately."""
+    NO_DIFFERENCE = "no_difference"
+    """Proved: no variant differs from the control by more than matters."""
+    HARMED = "harmed"
+    """Proved: a guardrail is hurt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,74 +65,48 @@ class Advice:
 
 
 @dataclass(frozen=True, slots=True)
-class Contrast:
-    """A variant against the control: always-valid limits of the difference and of the relative lift.
+class ProofReport:
+    """A statement that was proved, as it was frozen when that happened; later looks do not take it back."""
 
-    ``alpha`` is what is left of 5% for this contrast after it was shared between all variants that are compared.
-    """
-
-    difference: float
-    low: float
-    high: float
-    lift: float | None
-    lift_low: float | None
-    lift_high: float | None
-    p_value: float
-    """Always-valid, before sharing: below ``alpha`` exactly where ``low`` and ``high`` leave out zero."""
-    alpha: float
-
-
-@dataclass(frozen=True, slots=True)
-class VariantReport:
-    """The objective metric of one variant, over all phases."""
-
-    key: str
-    name: str
-    control: bool
-    enabled: bool
-    visitors: int
-    """Matured analysis rows: units, or decisions where the experiment assigns those."""
-    conversions: int
-    """Rows with an objective other than zero."""
-    total: float
-    """Sum of the objective."""
-    rate: float | None
-    """Mean of the objective; None without rows."""
+    kind: str
+    """``ProofKind``."""
+    metric: str
+    variant: str
+    other: str | None
+    """The variant it is about besides; None where it is about all others."""
+    segment: str | None
+    time: Micros
+    seq: int
+    """The last analysis row that it rests on."""
+    since: int
+    """The version of the experiment whose contents it speaks of."""
+    current: bool
+    """Whether those are the contents of today."""
+    estimate: float
     low: float | None
     high: float | None
-    interval: str
-    """What ``low`` and ``high`` are, or 'not shown: ' and why."""
-    share: float | None
-    """Share of all logged decisions."""
-    share_now: float | None
-    """Mean logged probability lately (ten seconds, an hour in an old experiment): where traffic goes, luck aside."""
-    belief_best: float | None
-    """What the posterior says of being best: a belief, never a proof, and not adjusted for looking often."""
-    expected_loss: float | None
-    """What is given up, in the metric's unit, by showing this variant alone, according to the same belief."""
-    contrast: Contrast | None = None
-    """Against the control; None for the control itself and wherever no valid interval can be shown."""
+    alpha: float
+    text: str
+    """The statement in a sentence."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The proof with an ISO time."""
+        return {**msgspec.to_builtins(self), "time": iso(self.time)}
 
 
 @dataclass(frozen=True, slots=True)
-class MetricValue:
-    """The plain mean of one metric for one variant."""
+class Multiplicity:
+    """How the 5% is shared between comparisons, and what that costs."""
 
-    variant: str
-    rows: int
-    total: float
-    mean: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class MetricReport:
-    """One metric of the experiment, per variant."""
-
-    key: str
-    kind: MetricKind
-    role: Role
-    window_seconds: int
-    variants: tuple[MetricValue, ...]
+    contrasts: int
+    """Contrasts of the objective that share it."""
+    alpha: float
+    """What is left for each."""
+    wider: float
+    """By how much each interval is wider than one that had all 5%: 1.2 is 20%."""
+    family: int
+    """Comparisons of secondary metrics and segments, which e-BH reads together."""
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +164,32 @@ class ExperimentReport:
     checks: tuple[Check, ...]
     metrics: tuple[MetricReport, ...]
     health: dict[str, int]
+    method: Method | None = None
+    """What the objective's intervals are made with; None where nothing was analysed."""
+    missing: str = ""
+    """What the report lacks and why, in a sentence; empty where everything was analysed."""
+    analysed: int = 0
+    """The number of the last analysis row behind estimates and intervals; ``rows`` may be further."""
+    since: Micros | None = None
+    """From when on rows count: the first, or the last change of a variant's content under its key."""
+    since_version: int = 1
+    running_days: float = 0.0
+    """For how long the experiment ran since then, pauses left out."""
+    days_left: float | None = None
+    """About how many days to a proof, if everything stays as it is; None where that cannot be said."""
+    population: str = ""
+    """Whom the numbers are about, in a sentence."""
+    segments: tuple[SegmentReport, ...] = ()
+    segments_note: str = ""
+    """How to read segments, or 'not shown: ' and why."""
+    served: ServedReport | None = None
+    proofs: tuple[ProofReport, ...] = ()
+    """In the order in which they were made."""
+    multiplicity: Multiplicity | None = None
+
+    def proofs_of(self, metric: str, variant: str) -> tuple[ProofReport, ...]:
+        """The proofs about a variant and a metric, earliest first."""
+        return tuple(proof for proof in self.proofs if proof.metric == metric and proof.variant == variant)
 
     def to_json(self) -> dict[str, Any]:
         """The report as ``report.json``: ``advice`` is its sentence, ``finding`` the word for programs."""
@@ -190,6 +199,8 @@ class ExperimentReport:
             "advice": self.advice.text,
             "finding": self.advice.finding.value,
             "traffic": self.traffic.to_json(),
+            "since": None if self.since is None else iso(self.since),
+            "proofs": [proof.to_json() for proof in self.proofs],
         }
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from bandit.registry import REGISTRY
 from experiments.model import Experiment, MetricKind
 from experiments.report.facts import Facts, Split
+from experiments.report.numbers import Contrast, MetricReport, MetricValue, VariantReport
 from experiments.report.traffic import current_shares, total_shares
-from experiments.report.values import Contrast, MetricReport, MetricValue, VariantReport
 from experiments.statistics import sequential
 from experiments.statistics.belief import Belief, belief
 from experiments.statistics.moments import Estimate, Missing, Moments
