@@ -150,7 +150,7 @@ class LinearPolicy(SumPolicy):
         rewards, uniforms = plain(rewards), plain(uniforms)
         played = Played.blank(len(contexts), len(self.arms), rewards, uniforms)
         features = self._features(contexts)
-        for piece in sequence.pieces(len(contexts)):
+        for piece in sequence.pieces(len(contexts), self._learned()):
             self._play(features[piece], rewards[piece], uniforms[piece], played.arms[piece], played.propensities[piece])
         return played
 

@@ -5,7 +5,7 @@ inverses are kept up to date instead, by Sherman and Morrison's formula: with P 
 
     P' = P - u u' / (1 + z'u),        θ' = θ + u (r - z'θ) / (1 + z'u).
 
-That drifts by rounding, so that both are derived anew from the sums after 16, 80, 336, ... and then every 8,192 rounds.
+That drifts by rounding, so that both are derived anew from the sums after 16, 64, 256, ... and then every 8,192 rounds.
 The answers are those of choosing and learning through the policy's two verbs to about 1e-9, and the sums are the same.
 
 An inverse lies in memory in runs of eight columns, all rows of a run together. Since it is symmetric, z'Pz takes only
@@ -24,13 +24,17 @@ from bandit.checks import require_bounded
 from bandit.kernels.jit import kernel, long_kernel
 from bandit.kernels.lanes import LANES, add_multiple, add_product, add_up, fill, load, store
 from bandit.kernels.ridge import add_run
-from bandit.kernels.rules import share_out, strength
+from bandit.kernels.rules import EPSILON, GAP, UCB, share_out, strength
 from bandit.types import Floats, Ints
 from bandit.validation import require
 
 SHORTEST: Final = 16
 LONGEST: Final = 8192
 """Rounds between two derivations, at first and in the end."""
+LEARNS: Final = 16
+"""Rows that an arm learns before the bound of its deviations is drawn closer."""
+CLEAR: Final = 1e-8
+"""Relative difference of bounds beyond all rounding, and beyond what counts as a tie."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +62,17 @@ class Played:
         return cls(np.empty(rounds, dtype=np.int64), np.empty(rounds))
 
 
-def pieces(rounds: int) -> list[slice]:
-    """Return the stretches between derivations: ever longer ones, since what was learned first moves most.
+def pieces(rounds: int, learned: float = 0.0) -> list[slice]:
+    """Return the stretches between derivations: each three times what was ``learned`` before, which moves the most.
 
     >>> [(piece.start, piece.stop) for piece in pieces(100)]
-    [(0, 16), (16, 80), (80, 100)]
+    [(0, 16), (16, 64), (64, 100)]
     """
-    found, start, length = [], 0, SHORTEST
+    found, start = [], 0
     while start < rounds:
+        length = int(min(max(3 * (learned + start), SHORTEST), LONGEST))
         found.append(slice(start, min(start + length, rounds)))
-        start, length = start + length, min(4 * length, LONGEST)
+        start += length
     return found
 
 
@@ -108,20 +113,71 @@ def play(
     rule, first, halving, exploration = how
     count, wide = theta.shape
     z, along = np.zeros((2, wide))
-    mean, sd, shares = np.empty((3, count))
+    mean, sd, shares, largest = np.empty((4, count))
+    learns = np.zeros(count, dtype=np.int64)
+    for k in range(count):
+        largest[k] = _largest(inverse[k].reshape(-1))
     z[0] = 1.0
     for t in range(len(contexts)):
         z[1 : contexts.shape[1] + 1] = contexts[t]
         for k in range(count):
             mean[k] = _mean(z, theta[k])
-            sd[k] = math.sqrt(max(_variance(z, inverse[k].reshape(-1)), 0.0))
-        share_out(rule, strength(rule, first, halving, learned + t), mean, sd, shares)
+        strong = strength(rule, first, halving, learned + t)
+        _spread(rule, strong, z, inverse, largest, mean, sd)
+        share_out(rule, strong, mean, sd, shares)
         if exploration > 0:
             for k in range(count):
                 shares[k] = shares[k] * (1 - exploration) + exploration / count
         arm = _draw(shares, uniforms[t])
         arms[t], propensities[t] = arm, shares[arm]
         _learn(z, rewards[t, arm], inverse[arm].reshape(-1), theta[arm], along)
+        learns[arm] += 1
+        if learns[arm] % LEARNS == 0:
+            largest[arm] = _largest(inverse[arm].reshape(-1))
+
+
+@kernel
+def _spread(rule: int, strong: float, z: Floats, inverse: Floats, largest: Floats, mean: Floats, sd: Floats) -> None:
+    """Write the deviations √(z'Pz) that the rule will look at, and 0 for the others.
+
+    Under UCB most arms are far behind: z'Pz <= |z|²·|P| bounds what they could reach without a look at all of P, and
+    where that is below the leader's bound, by more than what still counts as a tie, the deviation changes nothing.
+    """
+    sd[:] = 0.0
+    if rule in (EPSILON, GAP):
+        return
+    if rule != UCB:
+        for k in range(len(mean)):
+            sd[k] = _deviation(z, inverse[k])
+        return
+    length = strong * math.sqrt(_mean(z, z))
+    leader, reach = 0, 0.0
+    for k in range(len(mean)):
+        at_most = length * largest[k]
+        reach = max(reach, abs(mean[k]) + at_most)
+        if mean[k] + at_most > mean[leader] + length * largest[leader]:
+            leader = k
+    sd[leader] = _deviation(z, inverse[leader])
+    top = mean[leader] + strong * sd[leader]
+    for k in range(len(mean)):
+        if k != leader and mean[k] + length * largest[k] >= top - CLEAR * reach:
+            sd[k] = _deviation(z, inverse[k])
+            top = max(top, mean[k] + strong * sd[k])
+
+
+@kernel
+def _deviation(z: Floats, inverse: Floats) -> float:
+    return math.sqrt(max(_variance(z, inverse.reshape(-1)), 0.0))
+
+
+@kernel
+def _largest(inverse: Floats) -> float:
+    """Return √|P|, the Frobenius norm's root: no √(z'Pz) is longer than this times |z|, now or after more rows."""
+    total = fill(0.0)
+    for i in range(0, len(inverse), LANES):
+        run = load(inverse, i)
+        total = add_product(run, run, total)
+    return math.sqrt(math.sqrt(add_up(total)))
 
 
 @kernel

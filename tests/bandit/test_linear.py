@@ -85,6 +85,26 @@ def test_playing_is_choosing_and_learning(name, width, exploration, ridge):
     np.testing.assert_array_equal(played.distribution(contexts[:5]), lived.distribution(contexts[:5]))
 
 
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    width=st.integers(0, 20),
+    alpha=st.sampled_from([0.0, 0.25, 3.0]),
+    alike=st.sampled_from([0.0, 1e-3, 1.0]),
+    size=st.sampled_from([1e-5, 1.0, 1e5]),
+)
+def test_no_arm_that_could_win_is_passed_over(seed, width, alpha, alike, size):
+    """Arms alike, nearly alike or apart, at any scale: the compiled loop chooses by the bounds of all arms."""
+    contexts, rewards, uniforms = world(400, width, arms=8, seed=seed)
+    rewards = size * (rewards[:, :1] + alike * rewards)
+    policy = make("linucb", width, arms=8, alpha=alpha * size)
+    policy.play(contexts[:350], rewards[:350], uniforms[:350])
+    for t in range(350, 400):
+        law = policy.distribution(contexts[t : t + 1])[0]
+        played = policy.play(contexts[t : t + 1], rewards[t : t + 1], uniforms[t : t + 1])
+        assert played.propensities[0] == law[played.arms[0]] > 0
+
+
 def test_long_play_does_not_drift():
     """After thousands of rounds without a new solution the updated inverse is still the solved one."""
     contexts, rewards, uniforms = world(6000, 8)
