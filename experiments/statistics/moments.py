@@ -61,6 +61,16 @@ class Moments:
         """The moments of ``conversions`` ones among ``rows`` zeros and ones."""
         return cls(rows=rows, total=float(conversions), squares=float(conversions), nonzero=conversions)
 
+    @classmethod
+    def of_sums(cls, rows: int, total: float, squares: float) -> Moments:
+        """The moments of which only the sums are known: S = Q of none but zeros and ones (or of no rows at all).
+
+        How many values are not zero is not known of other values: all, unless Q is 0.
+        """
+        if total == squares and 0 <= total <= rows and total == int(total):
+            return cls(rows, float(total), float(squares), int(total))
+        return cls(rows, float(total), float(squares), rows)
+
     def __add__(self, other: Moments) -> Moments:
         return Moments(
             rows=self.rows + other.rows,
@@ -91,6 +101,8 @@ class Moments:
 
     def estimate(self) -> Estimate | Missing:
         """The mean with its squared standard error s²/n, or what keeps it from having one."""
+        if not math.isfinite(self.total + self.squares):
+            return Missing("the sums are not finite numbers")
         variance = self.variance
         if variance is None:
             return Missing("no rows have matured yet" if self.rows == 0 else "one row says nothing of the spread")
