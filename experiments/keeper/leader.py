@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from bandit.validation import InvalidInput
 from experiments.contenders import may_drop, proved, sees_context
@@ -16,43 +15,19 @@ from experiments.definition import parse_time
 from experiments.delayed import learns_open_rows
 from experiments.errors import Conflict, Invalid, NotFound
 from experiments.keeper import learner
+from experiments.keeper.course import Course
 from experiments.keeper.opened import BUDGET, Opened
 from experiments.keeper.proofs import Proofs, nothing_proved
 from experiments.keeper.relearn import checksum, fitted, in_force, replay, steps
 from experiments.model import Experiment, Micros, State
 from experiments.standards import ENOUGH, ROWS, learned
-from experiments.store import AnalysisRow, PolicyVersion, Step, Store
+from experiments.store import AnalysisRow, Step, Store
 
 STEP_ROWS = 2_000
 STEPS_PER_TICK = 5
 """Per experiment: a backlog of one must not keep the others, and the published folder, waiting."""
-PUBLISH_EVERY: Micros = 1_000_000
-PUBLISH_EVERY_LATER: Micros = 10_000_000
-MANY_ROWS = 10_000
-"""Rows after which a single second changes little."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class _Course:
-    """Where a policy stands: ``blob`` knows the rows up to ``seq``; ``stored`` is the last version that was kept."""
-
-    stored: PolicyVersion
-    blob: bytes
-    seq: int
-    fits: int
-    """The experiment's version that the blob was last fitted to."""
-    opened: Opened | None = None
-    """What is known of open rows, where they are learned."""
-    known: Micros = 0
-    """The time of the last row that was learned since this leader leads."""
-    looked: Micros = 0
-    """When it was last asked what is to be served."""
-    judged: int = 0
-    """The last row at which proofs were asked for."""
-    standardized: int = 0
-    """The last row at which numbers were looked at that are to be standardized."""
 
 
 class Leader:
@@ -77,7 +52,7 @@ class Leader:
         self._proofs = proofs
         self._store = store
         self._clock = clock
-        self._courses: dict[int, _Course] = {}
+        self._courses: dict[int, Course] = {}
         self._reads = 0
 
     def work(self, watermark: Micros) -> bool:
@@ -121,15 +96,15 @@ class Leader:
             if not rows:
                 break
             blob = learner.step(course.blob, experiment, rows)
-            self._commit(experiment, course, blob=blob, rows=rows, keep=self._due(course))
+            self._commit(experiment, course, blob=blob, rows=rows, keep=course.due(self._clock()))
         else:
             return True
-        if self._due(course) and (course.seq > course.stored.seq or self._moved(course)):
+        if course.due(self._clock()) and (course.seq > course.stored.seq or course.moved(self._clock())):
             self._commit(experiment, course, blob=course.blob, rows=[], keep=True)
         self._judge(self._standardize(experiment, course), course)
         return False
 
-    def _standardize(self, experiment: Experiment, course: _Course) -> Experiment:
+    def _standardize(self, experiment: Experiment, course: Course) -> Experiment:
         """Record the centers and scales that the latest rows are enough for; the policy learns anew with them.
 
         Asked again when there are twice as many rows as the last time.
@@ -147,7 +122,7 @@ class Leader:
         self._course(changed)
         return changed
 
-    def _judge(self, experiment: Experiment, course: _Course) -> None:
+    def _judge(self, experiment: Experiment, course: Course) -> None:
         """Record which variants are proved beaten after the last stored version; the policy is fitted to it at once."""
         asked = experiment.state is State.RUNNING and may_drop(experiment.definition)
         if not asked or course.judged == course.stored.seq:
@@ -158,7 +133,7 @@ class Leader:
             _log.info("%s: proved beaten: %s", experiment.key, ", ".join(beaten) or "none any more")
             self._course(self._store.set_beaten(experiment.key, beaten, based_on=experiment.version, by="proof"))
 
-    def _course(self, experiment: Experiment) -> _Course:
+    def _course(self, experiment: Experiment) -> Course:
         """The experiment's course, its policy fitted to the definition in force."""
         course = self._courses.get(experiment.id) or self._resumed(experiment)
         if course.fits != experiment.version:
@@ -170,7 +145,7 @@ class Leader:
         self._courses[experiment.id] = course
         return course
 
-    def _resumed(self, experiment: Experiment) -> _Course:
+    def _resumed(self, experiment: Experiment) -> Course:
         """Go on from the newest stored version, by the steps that were taken since; the first time, store version 1."""
         stored = self._store.latest_policy(experiment.id)
         if stored is None:
@@ -179,69 +154,26 @@ class Leader:
         if blob is None or checksum(blob) != stored.checksum:
             _log.error("%s: policy version %d is damaged; it is relearned", experiment.key, stored.version)
             blob = replay(self._store, experiment, until=stored)
-        course = _Course(stored, blob, stored.seq, fits=0)
+        course = Course(stored, blob, stored.seq, fits=0)
         definition = in_force(self._store, experiment.key)[stored.phase]
         for rows in steps(self._store, experiment.id, after=stored.seq):
             course.blob, course.seq = learner.step(course.blob, definition, rows), rows[-1].seq
         return course
 
-    def _begun(self, experiment: Experiment) -> _Course:
-        blob = learner.cold(experiment)
-        stored = self._version(experiment, number=1, blob=blob, seq=0, served=None)
-        self._store.commit_step(Step(experiment.id, [], stored), epoch=self.epoch)
-        return _Course(stored, blob, 0, fits=0)
+    def _begun(self, experiment: Experiment) -> Course:
+        course = Course.begun(experiment, learner.cold(experiment), now=self._clock())
+        self._store.commit_step(Step(experiment.id, [], course.stored), epoch=self.epoch)
+        return course
 
     def _commit(
-        self, experiment: Experiment, course: _Course, *, blob: bytes, rows: list[AnalysisRow], keep: bool
+        self, experiment: Experiment, course: Course, *, blob: bytes, rows: list[AnalysisRow], keep: bool
     ) -> None:
         """Commit a step, and the policy after it as a version where it is to be kept."""
         seq = rows[-1].seq if rows else course.seq
         course.known = max([course.known, *(row.time for row in rows)])
-        policy = None
-        if keep:
-            # What was read for an older version of the experiment may speak of other variants.
-            opened = course.opened if course.fits == experiment.version else None
-            served = None if opened is None else opened.served(blob, after=course.known)
-            number = course.stored.version + 1
-            policy = self._version(experiment, number=number, blob=blob, seq=seq, served=served)
+        policy = course.next_version(experiment, blob, seq=seq, now=self._clock()) if keep else None
         self._store.commit_step(Step(experiment.id, rows, policy), epoch=self.epoch)
         course.blob, course.seq, course.stored = blob, seq, policy or course.stored
-
-    def _version(
-        self, experiment: Experiment, *, number: int, blob: bytes, seq: int, served: bytes | None
-    ) -> PolicyVersion:
-        return PolicyVersion(
-            experiment_id=experiment.id,
-            version=number,
-            phase=experiment.phase,
-            name=experiment.definition.policy.name,
-            blob=blob,
-            checksum=checksum(blob),
-            rows=seq,
-            seq=seq,
-            time=self._clock(),
-            served=served,
-            served_checksum=None if served is None else checksum(served),
-        )
-
-    def _moved(self, course: _Course) -> bool:
-        """Whether the open rows would have something else served than the last version; asked once a period."""
-        now, opened = self._clock(), course.opened
-        if opened is None or 0 <= now - max(course.looked, course.stored.time) < opened.period:
-            return False
-        course.looked = now
-        _, expected = course.stored.in_force
-        return checksum(opened.served(course.blob, after=course.known) or course.blob) != expected
-
-    def _due(self, course: _Course) -> bool:
-        """Whether enough time has passed since the last version; a clock that was set back counts as enough.
-
-        While the open rows are being read, after a start or a change, the version before stays in force.
-        """
-        if course.opened is not None and not course.opened.complete:
-            return False
-        every = PUBLISH_EVERY if course.seq <= MANY_ROWS else PUBLISH_EVERY_LATER
-        return not 0 <= self._clock() - course.stored.time < every
 
 
 def _asked(experiment: Experiment, now: Micros) -> State | None:
