@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -20,7 +19,8 @@ from experiments.declarations import check_declarations, check_spelling
 from experiments.delayed import learns_open_rows
 from experiments.errors import Invalid, NotJSON, wrong
 from experiments.goals import Goal
-from experiments.model import Definition, Metric, MetricKind, Micros, Role
+from experiments.measuring import check_distinct, check_measures, frozen_measures
+from experiments.model import Definition, Micros, Role
 
 MAX_VARIANTS = 200
 MAX_BYTES = 1 << 20
@@ -101,14 +101,7 @@ def changes_phase(old: Definition, new: Definition) -> bool:
 def frozen_fields_changed(old: Definition, new: Definition) -> list[str]:
     """Name the changed fields that may not change after the start (SEMANTICS §2)."""
     changed = [name for name in ("key", "unit") if getattr(old, name) != getattr(new, name)]
-    if _objective(old) != _objective(new):
-        changed.append("metrics (the objective)")
-    windows = {metric.key: metric.window_seconds for metric in old.metrics if metric.role is not Role.OBJECTIVE}
-    changed += [
-        f"metrics.{metric.key}.window_seconds"
-        for metric in new.metrics
-        if windows.get(metric.key, metric.window_seconds) != metric.window_seconds
-    ]
+    changed += frozen_measures(old, new)
     changed += _retyped("context", old.context, new.context)
     changed += _retyped("variant_attributes", old.variant_attributes, new.variant_attributes)
     return changed
@@ -134,10 +127,6 @@ def _allocation(definition: Definition) -> tuple[object, ...]:
         definition.interactions,
         definition.variant_attributes,
     )
-
-
-def _objective(definition: Definition) -> list[Metric]:
-    return [metric for metric in definition.metrics if metric.role is Role.OBJECTIVE]
 
 
 def _decoded(body: bytes) -> Any:
@@ -191,44 +180,16 @@ def _explained(error: msgspec.ValidationError, body: Any) -> Invalid:
     return wrong(path or "the definition", condition, found)
 
 
-def _check_unique(path: str, keys: Iterable[str]) -> None:
-    repeated = [key for key, count in Counter(keys).items() if count > 1]
-    if repeated:
-        raise wrong(path, "must be distinct", repeated)
-
-
 def _check_variants(definition: Definition) -> None:
     variants = definition.variants
     if not 1 <= len(variants) <= MAX_VARIANTS:
         raise wrong("variants", f"must be 1 to {MAX_VARIANTS}", len(variants))
-    _check_unique("variants", [variant.key for variant in variants])
+    check_distinct("variants", [variant.key for variant in variants])
     controls = [variant.key for variant in variants if variant.control]
     if len(controls) > 1:
         raise wrong("variants", "at most one may be the control", controls)
     if not any(variant.enabled for variant in variants):
         raise wrong("variants", "at least one must be enabled", 0)
-
-
-def _check_metrics(definition: Definition) -> None:
-    metrics = definition.metrics
-    _check_unique("metrics", [metric.key for metric in metrics])
-    if len(_objective(definition)) != 1 or len(metrics) != 1:
-        found = [f"{metric.key} ({metric.role})" for metric in metrics]
-        raise wrong("metrics", "must be exactly one, the objective", found)
-    for i, metric in enumerate(metrics):
-        _check_metric(f"metrics[{i}]", metric)
-
-
-def _check_metric(path: str, metric: Metric) -> None:
-    if metric.kind is MetricKind.CONVERSION and metric.max not in (None, 1):
-        raise wrong(f"{path}.max", "must be 1 for a conversion", metric.max)
-    high = 1.0 if metric.kind is MetricKind.CONVERSION else math.inf if metric.max is None else metric.max
-    if metric.min > high:
-        raise wrong(f"{path}.min", f"must be at most max ({high:g})", metric.min)
-    if not metric.min <= metric.default <= high:
-        raise wrong(f"{path}.default", f"must be within min ({metric.min:g}) and max ({high:g})", metric.default)
-    if metric.cap is not None and metric.cap <= metric.min:
-        raise wrong(f"{path}.cap", f"must exceed min ({metric.min:g})", metric.cap)
 
 
 def _check_audience(definition: Definition) -> None:
@@ -281,10 +242,10 @@ def _check_times(definition: Definition) -> None:
 
 _CHECKS: tuple[Callable[[Definition], None], ...] = (
     _check_variants,
-    _check_metrics,
     _check_audience,
     _check_policy,
     check_declarations,
+    check_measures,
     _check_goal,
     _check_times,
 )

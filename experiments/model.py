@@ -17,21 +17,23 @@ from msgspec import Meta, Struct
 from bandit.exploration import Dropped
 from bandit.features import Attribute, Schema
 from bandit.types import Arms
+from experiments.fields import KEY, LARGEST, Amount, ContextValue, Key, Micros
 from experiments.goals import KEPT, Goal, exploration
+from experiments.metrics import Metric, MetricKind, Role
+from experiments.proven import Proof, ProofKind
 
-# A plain $ would let a newline through at the end; this is the same end in JSON Schema and in Python.
-KEY = r"^[a-z0-9][a-z0-9._-]{0,63}(?![\s\S])"
-Key: TypeAlias = Annotated[str, Meta(pattern=KEY)]
-Tag: TypeAlias = Annotated[str, Meta(min_length=1, max_length=64)]
+__all__ = ["KEY", "LARGEST", "Amount", "ContextValue", "Key", "Micros"]
+__all__ += ["Metric", "MetricKind", "Proof", "ProofKind", "Role"]
+__all__ += ["MAX_ATTRIBUTES", "MAX_METRICS", "MAX_SEGMENTS", "MAX_TAGS", "N_STAR", "Attributes", "Tag"]
+__all__ += ["Definition", "Experiment", "PolicySpec", "Reason", "Segment", "State", "Strict", "UnitKind", "Variant"]
+
 MAX_TAGS = 20
 MAX_ATTRIBUTES = 100
-LARGEST = 1e15
-"""Of a reward in either direction, and of a weight: their squares and sums are far from overflow, and still exact."""
-Amount: TypeAlias = Annotated[float, Meta(ge=-LARGEST, le=LARGEST)]
-ContextValue: TypeAlias = str | int | float | bool | list[str] | None
+MAX_METRICS = 20
+MAX_SEGMENTS = 10
+N_STAR = 10_000
+Tag: TypeAlias = Annotated[str, Meta(min_length=1, max_length=64)]
 Attributes: TypeAlias = Annotated[tuple[Attribute, ...], Meta(max_length=MAX_ATTRIBUTES)]
-Micros: TypeAlias = int
-"""Microseconds since 1970 UTC."""
 
 
 class State(StrEnum):
@@ -49,23 +51,6 @@ class UnitKind(StrEnum):
 
     VISITOR = "visitor"
     DECISION = "decision"
-
-
-class MetricKind(StrEnum):
-    """How the rewards of one decision fold into one number."""
-
-    CONVERSION = "conversion"
-    COUNT = "count"
-    REVENUE = "revenue"
-    SCORE = "score"
-
-
-class Role(StrEnum):
-    """What a metric is watched for."""
-
-    OBJECTIVE = "objective"
-    SECONDARY = "secondary"
-    GUARDRAIL = "guardrail"
 
 
 class Reason(StrEnum):
@@ -98,24 +83,16 @@ class Variant(Strict, frozen=True):
     control: bool = False
     enabled: bool = True
     weight: Annotated[float, Meta(gt=0, le=LARGEST)] = 1.0
+    cost: Annotated[float, Meta(ge=0, le=LARGEST)] = 0.0
+    """Of showing it once: what a metric of kind ``cost`` begins with."""
 
 
-class Metric(Strict, frozen=True):
-    """A value that rewards carry. ``default`` stands in where no reward came within ``window_seconds``."""
+class Segment(Strict, frozen=True):
+    """A context attribute by whose values results are told apart: fixed before there are any."""
 
-    key: Key
-    kind: MetricKind = MetricKind.CONVERSION
-    role: Role = Role.OBJECTIVE
-    window_seconds: Annotated[int, Meta(ge=1, le=90 * 86_400)] = 1800
-    default: Amount = 0.0
-    min: Amount = 0.0
-    max: Amount | None = None
-    cap: Amount | None = None
-
-    @property
-    def window(self) -> Micros:
-        """The reward window in microseconds."""
-        return self.window_seconds * 1_000_000
+    attribute: Key
+    cuts: tuple[Amount, ...] = ()
+    """Of a number: where one value ends and the next begins, rising."""
 
 
 class PolicySpec(Strict, frozen=True):
@@ -152,6 +129,23 @@ class Definition(Strict, frozen=True, kw_only=True):
     starts_at: str | None = None
     ends_at: str | None = None
     tags: Annotated[tuple[Tag, ...], Meta(max_length=MAX_TAGS)] = ()
+    segments: Annotated[tuple[Segment, ...], Meta(max_length=MAX_SEGMENTS)] = ()
+    covariate: Key | None = None
+    """A declared number that is known before the exposure and goes with the objective: it narrows intervals (CUPED)."""
+    planned_rows: Annotated[int, Meta(ge=100, le=1_000_000_000)] | None = None
+    """After how many rows one means to decide: there intervals are the narrowest."""
+    smallest_lift: Annotated[float, Meta(gt=0, le=100)] | None = None
+    """The relative difference that would matter; a smaller one counts as none."""
+
+    @property
+    def n_star(self) -> int:
+        """The number of rows that the confidence sequences are tuned for."""
+        return N_STAR if self.planned_rows is None else self.planned_rows
+
+    @property
+    def window(self) -> Micros:
+        """How long a row stays open: the longest of its reward windows."""
+        return max(metric.window for metric in self.metrics if metric.has_outcome)
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def test_defaults() -> None:
         ({"variants": [{"key": "a", "enabled": False}]}, r"at least one must be enabled"),
         ({"variants": [{"key": "a", "weight": 0}]}, r"variants\[0\].weight: .*found 0"),
         ({"variants": [{"key": "a", "content": {"x": ["\0"]}}]}, r"variants\[0\].content.x\[0\]: must not hold NUL"),
-        ({"metrics": []}, r"metrics: must be exactly one"),
+        ({"metrics": []}, r"metrics: exactly one must be the objective, found \[\]"),
         ({"metrics": [{"key": "x"}, {"key": "y"}]}, r"found \['x \(objective\)', 'y \(objective\)'\]"),
         ({"metrics": [{"key": "x", "role": "guardrail"}]}, r"the objective, found \['x \(guardrail\)'\]"),
         ({"metrics": [{"key": "x", "max": 2}]}, r"metrics\[0\].max: must be 1 for a conversion, found 2"),
@@ -114,8 +114,10 @@ def test_not_json(body: bytes) -> None:
 
 
 FIELDS = ["key", "content", "attributes", "weight", "min", "max", "cap", "default", "window_seconds", "kind", "role"]
+FIELDS += ["cost", "increase", "numerator", "denominator", "margin", "pauses"]
 FIELDS += ["name", "type", "values", "period", "center", "scale", "columns", "standardize", "always_known"]
 PLACES = [*BODY, "audience", "policy", "starts_at", "tags", "interactions", "variant_attributes"]
+PLACES += ["segments", "covariate", "planned_rows", "smallest_lift"]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just("a") | st.just(10**400),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4),

@@ -1,0 +1,56 @@
+"""What was proved, frozen with its date: a proof is made once, and neither repeated nor taken back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from experiments.fields import Micros
+
+
+class ProofKind(StrEnum):
+    """What a proof says of a variant."""
+
+    BEST = "best"
+    """It beats every other one."""
+    BETTER = "better"
+    """It is better than ``other``."""
+    WORSE = "worse"
+    """It is worse than ``other``."""
+    NOT_WORSE = "not_worse"
+    """It is not worse than ``other`` by more than the metric's margin."""
+    NO_DIFFERENCE = "no_difference"
+    """It differs from ``other`` by less than would matter."""
+    HARMED = "harmed"
+    """It hurts a guardrail by more than the metric's margin."""
+    PERSONALISED = "personalised"
+    """Choosing by who is asked, as was served, is better than this variant for all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """One statement that was proved, with the numbers that it was proved by."""
+
+    kind: ProofKind
+    metric: str
+    variant: str
+    other: str | None
+    """The variant that it is compared with, if it is one."""
+    segment: str | None
+    """The segment that it speaks of; None for everybody."""
+    seq: int
+    """The last analysis row that it rests on."""
+    time: Micros
+    since: int
+    """The experiment version whose contents it speaks of."""
+    estimate: float
+    low: float | None
+    high: float | None
+    """The sequence's limits, None where it has none on that side."""
+    alpha: float
+    """How often at most such a proof is wrong, whenever one looks."""
+
+    @property
+    def identity(self) -> tuple[ProofKind, str, str, str | None, str | None, int]:
+        """What it says, whenever it was said: of one experiment, there is one proof of each."""
+        return (self.kind, self.metric, self.variant, self.other, self.segment, self.since)
