@@ -18,6 +18,8 @@ from bandit.types import Bools, Floats, Ints
 _ROUNDING: Final = 2.0**-52
 _FEW: Final = 4
 """Rows of an arm below which to prepare them costs more than it saves."""
+_NEAR: Final = 4096
+"""Rows that are sorted by arm together: read in the order of arms, they are still in a cache."""
 _TOGETHER: Final = 64
 """Rows that are prepared together: their columns stay in the processor's nearest memory."""
 
@@ -35,18 +37,27 @@ def add_rows(contexts: Floats, arms: Ints, rewards: Floats, weights: Floats, out
             touched[arms[row]] = True
             _add_row(contexts[row], rewards[row], weights[row], outer[arms[row]], cross[arms[row]])
         return touched
+    for start in range(0, len(arms), _NEAR):
+        near = slice(start, start + _NEAR)
+        _add_rows_by_arm(contexts[near], arms[near], rewards[near], weights[near], outer, cross, touched)
+    return touched
+
+
+@kernel
+def _add_rows_by_arm(
+    contexts: Floats, arms: Ints, rewards: Floats, weights: Floats, outer: Floats, cross: Floats, touched: Bools
+) -> None:
     order, ends = _by_arm(arms, len(outer))
     start = 0
     for k in range(len(outer)):
         rows = order[start : ends[k]]
-        touched[k] = len(rows) > 0
+        touched[k] |= len(rows) > 0
         if len(rows) < _FEW:
             for row in rows:
                 _add_row(contexts[row], rewards[row], weights[row], outer[k], cross[k])
         else:
             _add_arm(rows, contexts, rewards, weights, outer[k], cross[k])
         start = ends[k]
-    return touched
 
 
 @kernel
