@@ -302,6 +302,8 @@ class AnalysisRows(Base):
     """The unit that has entered and may not enter again: null where every decision counts."""
     phase: Mapped[int]
     outcomes: Mapped[Json]
+    crossed: Mapped[bool | None]
+    """Whether its unit was served another variant while it was open; null where nobody looked."""
 
 
 class Sums(Base):
@@ -388,6 +390,39 @@ class PolicyBlobs(Base):
     blob: Mapped[bytes] = mapped_column(LargeBinary)
     served: Mapped[bytes | None] = mapped_column(LargeBinary)
     """What was served, where that is not ``blob``."""
+
+
+class AnalysisStates(Base):
+    """The sums that statistics go on from, beside the newest policy version: one row an experiment."""
+
+    __tablename__ = "analysis_states"
+
+    experiment_id: Mapped[ExperimentRef]
+    seq: Mapped[int] = mapped_column(BigInteger)
+    """The last analysis row in them."""
+    blob: Mapped[bytes] = mapped_column(LargeBinary)
+    time: Mapped[Micros]
+
+
+class Proofs(Base):
+    """What was proved, once each, with its date: ``experiments.proven`` says what each column is."""
+
+    __tablename__ = "proofs"
+
+    id: Mapped[Serial]
+    experiment_id: Mapped[int] = mapped_column(ForeignKey("experiments.id"), index=True)
+    kind: Mapped[Name]
+    metric: Mapped[Name]
+    variant: Mapped[Name]
+    other: Mapped[Name | None]
+    segment: Mapped[str | None] = mapped_column(Text)
+    seq: Mapped[int] = mapped_column(BigInteger)
+    time: Mapped[Micros]
+    since: Mapped[int]
+    estimate: Mapped[float]
+    low: Mapped[float | None]
+    high: Mapped[float | None]
+    alpha: Mapped[float]
 
 
 class Journals(Base):

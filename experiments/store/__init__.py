@@ -4,6 +4,7 @@ from experiments.store.schema import migrate
 from experiments.store.store import Store
 from experiments.store.values import (
     AnalysisRow,
+    AnalysisState,
     DecisionDetail,
     ExperimentVersion,
     Fate,
@@ -19,6 +20,7 @@ from experiments.store.values import (
 
 __all__ = [
     "AnalysisRow",
+    "AnalysisState",
     "DecisionDetail",
     "ExperimentVersion",
     "Fate",

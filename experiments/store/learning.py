@@ -9,6 +9,7 @@ from sqlalchemy import delete as delete_from
 
 from experiments.errors import Conflict, NotFound
 from experiments.model import Experiment, Micros, UnitKind
+from experiments.store.analysing import add_proofs, put_state
 from experiments.store.bulk import insert_rows
 from experiments.store.codec import from_json, to_json, unpack
 from experiments.store.decisions import may_count
@@ -48,7 +49,7 @@ class Learning(Room):
             return mature(connection, self._shapes, experiment, watermark=watermark, limit=limit)
 
     def commit_step(self, step: Step, *, epoch: int) -> None:
-        """Commit rows, sums, cursor and policy version together.
+        """Commit rows, sums, cursor, policy version, analysis and proofs together.
 
         Raises
         ------
@@ -63,13 +64,17 @@ class Learning(Room):
                 _clear_pending(connection, step)
             if step.policy is not None:
                 _add_policy(connection, step.policy, now=self._clock())
+            if step.analysis is not None:
+                put_state(connection, step.analysis)
+            add_proofs(connection, step.experiment_id, step.proofs)
 
     def analysis_rows(self, experiment_id: int, *, after: int = 0, limit: int = 5000) -> list[AnalysisRow]:
         """Read rows numbered above ``after``, in their order."""
         matched = and_(Decisions.experiment_id == AnalysisRows.experiment_id, Decisions.id == AnalysisRows.decision_id)
         query = (
             select(
-                *(AnalysisRows.seq, AnalysisRows.step, AnalysisRows.outcomes, Decisions.id, Decisions.unit),
+                *(AnalysisRows.seq, AnalysisRows.step, AnalysisRows.outcomes, AnalysisRows.crossed),
+                *(Decisions.id, Decisions.unit),
                 *(Decisions.version, Decisions.phase, Decisions.time, Decisions.slot),
                 *(Decisions.distribution, Decisions.context),
             )
@@ -112,6 +117,7 @@ def append_rows(connection: Connection, shapes: Shapes, experiment_id: int, rows
                 "unit": row.unit if once else None,
                 "phase": row.phase,
                 "outcomes": to_json(row.outcomes),
+                "crossed": row.crossed,
             }
             for row in rows
         ],
@@ -221,4 +227,5 @@ def _frozen(connection: Connection, shapes: Shapes, experiment_id: int, row: Any
         context=from_json(row.context),
         outcomes=from_json(row.outcomes),
         step=row.step,
+        crossed=row.crossed or False,
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from experiments.errors import LanditError
 from experiments.model import Micros
 from experiments.store.access import Access
+from experiments.store.analysing import Analysing
 from experiments.store.engine import Database
 from experiments.store.experiments import Experiments
 from experiments.store.leadership import Leadership
@@ -18,7 +19,7 @@ from experiments.store.schema import check
 from experiments.store.shipping import Shipping
 
 
-class Store(Experiments, Shipping, Leadership, Learning, Opened, Reading, Log, Access):
+class Store(Experiments, Shipping, Leadership, Learning, Analysing, Opened, Reading, Log, Access):
     """Everything that is kept.
 
     Every method is one transaction: it happens whole or not at all. What cannot be done raises one of

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bandit.types import Context, Floats
-from experiments.model import Experiment, Micros, State
+from experiments.model import Experiment, Micros, Proof, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +39,15 @@ class AnalysisRow:
     """(K,) logged probability of every variant."""
     context: Context
     outcomes: dict[str, float]
-    """The folded reward of each metric; the metric's default where none came."""
+    """The folded reward of each metric that its decision's version declared; what the metric has where none came."""
     step: int
     """The learning step in which the row matured."""
     late: int = 0
     """Rewards that came after the window: kept, not learned."""
     delays: tuple[tuple[int, float], ...] = ()
     """Which share of the objective came in which bucket of ages; empty for a row that was not rewarded."""
+    crossed: bool = False
+    """Whether its unit was served another variant before the longest of its windows closed."""
 
     @property
     def probability(self) -> float:
@@ -90,12 +92,26 @@ class PolicyVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class AnalysisState:
+    """What the statistics of an experiment go on from: its rows up to ``seq`` are in it."""
+
+    experiment_id: int
+    seq: int
+    blob: bytes = field(repr=False)
+    time: Micros
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """What one learning step commits, together or not at all."""
 
     experiment_id: int
     rows: list[AnalysisRow]
     policy: PolicyVersion | None = None
+    analysis: AnalysisState | None = None
+    """Takes the place of the one before."""
+    proofs: tuple[Proof, ...] = ()
+    """Those that say what was proved before change nothing."""
 
 
 @dataclass(frozen=True, slots=True)

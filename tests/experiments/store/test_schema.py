@@ -6,18 +6,37 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, create_engine, insert, text
 
 from experiments.errors import StoreError, Unavailable
 from experiments.records import MarkRecord
-from experiments.store import Store, migrate
+from experiments.store import AnalysisState, Store, migrate
+from experiments.store.codec import pack
 from experiments.store.engine import Database
 from experiments.store.schema import MIGRATIONS, _revisions
-from experiments.tables import Base
+from experiments.tables import AnalysisRows, Base, Decisions, Experiments, ExperimentVersions, Metrics, Variants
+
+DEFINITION = '{"key":"spring","variants":[{"key":"a"},{"key":"b"}],"metrics":[{"key":"sale"}]}'
+ONE = {"experiment_id": 1}
+OLD: list[tuple[type[Base], dict[str, object]]] = [
+    (Experiments, {"id": 1, "key": "spring", "version": 1, "imported": False, "created": 0}),
+    (ExperimentVersions, ONE | {"version": 1, "phase": 1, "state": "running", "time": 0, "by": "ann"}),
+    *((Variants, ONE | {"slot": slot, "key": key, "since_version": 1}) for slot, key in enumerate("ab")),
+    (Metrics, ONE | {"number": 0, "key": "sale", "kind": "conversion", "since_version": 1}),
+    (Decisions, ONE | {"id": "0" * 32, "version": 1, "phase": 1, "unit": "1" * 32, "time": 0, "slot": 1}),
+    (AnalysisRows, ONE | {"seq": 1, "step": 1, "decision_id": "0" * 32, "unit": "1" * 32, "phase": 1}),
+]
+OLD[1][1]["definition"] = DEFINITION
+OLD[-2][1].update(probability=0.75, distribution=pack(np.array([0.25, 0.75])), policy="thompson", policy_version=1)
+OLD[-2][1].update(reason="policy", context="{}")
+OLD[-1][1]["outcomes"] = '{"sale":1.0}'
 
 
 @pytest.fixture
@@ -63,6 +82,31 @@ def test_migrate_again(store_url: str) -> None:
     """Migrating a migrated database changes nothing."""
     migrate(store_url)
     migrate(store_url)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_an_old_database_is_upgraded(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """What the first schema held is there after the upgrade, with nothing known of what it had no place for."""
+    make = None if kind == "sqlite" else request.getfixturevalue("create_database")
+    url = f"sqlite:///{tmp_path}/old.db" if make is None else make("landit_old")
+    database, config = Database(url), Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with database.writing() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        for table, row in OLD:
+            connection.execute(insert(table).values(row))
+    database.close()
+    migrate(url)
+    store = Store.open(url, clock=int)
+    made = store.experiment("spring")
+    (row,) = store.analysis_rows(made.id)
+    assert (row.seq, row.unit, row.outcomes, row.crossed) == (1, "1" * 32, {"sale": 1.0}, False)
+    assert row.distribution.tolist() == [0.25, 0.75]
+    assert (made.beaten, made.standards, made.definition.segments, made.definition.n_star) == ((), {}, (), 10_000)
+    assert (store.analysis_state(made.id), store.proofs(made.id)) == (None, [])
+    store.put_analysis(AnalysisState(made.id, 1, b"x", 2))
+    store.close()
 
 
 def test_newer_schema(store_url: str, engine: Engine, store: Store) -> None:
