@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -13,13 +14,14 @@ from bandit.features import AttributeType
 from dashboard.extension import store
 from dashboard.guard import auth
 from dashboard.guard.auth import allow
-from dashboard.pages import policies
-from dashboard.pages.form import WINDOW_UNITS, AttributeFields, ExperimentForm, VariantFields
+from dashboard.pages import measures, policies
+from dashboard.pages.fields import WINDOW_UNITS, AttributeFields, MetricFields, SegmentFields, VariantFields
+from dashboard.pages.form import ExperimentForm
 from dashboard.pages.reading import FormInvalid
 from experiments.access import UserRole
 from experiments.definition import parse, warnings
 from experiments.errors import Conflict, Invalid
-from experiments.model import Definition, Experiment, MetricKind, State, UnitKind
+from experiments.model import Definition, Experiment, State, UnitKind
 
 pages = Blueprint("editor", __name__)
 
@@ -96,19 +98,22 @@ def field_of(message: str) -> str | None:
     """Return the HTML name of the field that a message of ``definition.parse`` begins with, if one is behind it.
 
     >>> field_of("variants[1].key: must match"), field_of("metrics[0].window_seconds: must be")
-    ('variants-1-key', 'metric_window')
+    ('variants-1-key', 'metrics-0-window')
     """
     path = message.partition(":")[0].strip()
-    if found := re.match(r"(variants|context|variant_attributes)\[(\d+)\]\.(\w+)", path):
-        return "-".join(found.groups())
-    if found := re.match(r"metrics\[0\]\.(\w+)", path):
-        return f"metric_{found[1].removesuffix('_seconds')}"
+    if found := re.match(rf"({'|'.join(_LISTS)})\[(\d+)\]\.(\w+)", path):
+        return "-".join(found.groups()).removesuffix("_seconds")
     head = re.split(r"[.\[]", path)[0]
     return head if head in _FIELDS else None
 
 
-_FIELDS = {"key", "name", "hypothesis", "traffic", "audience", "starts_at", "ends_at", "tags", "interactions", "goal"}
-"""Fields of an experiment that are one field of the form."""
+_LISTS = ("variants", "metrics", "segments", "context", "variant_attributes")
+"""What the form has a row of fields each for."""
+_FIELDS = {
+    *("key", "name", "hypothesis", "traffic", "audience", "starts_at", "ends_at", "tags", "interactions", "goal"),
+    *("metrics", "segments", "covariate", "planned_rows", "smallest_lift"),
+}
+"""Fields of an experiment that have one place in the form."""
 
 
 def _page(
@@ -134,11 +139,16 @@ def _page(
         started=experiment is not None and experiment.state is not State.DRAFT,
         based_on=stale.version if stale else request.form.get("based_on") or (experiment and experiment.version),
         policies=policies.cards(),
-        kinds=list(MetricKind),
+        kinds=measures.kinds(),
+        roles=measures.roles(),
+        directions=measures.directions(),
+        measured=_measured(experiment),
         units=list(UnitKind),
         types=list(AttributeType),
         window_units=list(WINDOW_UNITS),
         blank_variant=VariantFields(),
+        blank_metric=MetricFields(),
+        blank_segment=SegmentFields(),
         blank_attribute=AttributeFields.blank(),
         blank_variant_attribute=AttributeFields(),
     )
@@ -176,29 +186,33 @@ def _fresh_key(key: str, taken: set[str]) -> str:
     return next(name for number in range(2, 10_000) if (name := f"{stem}-{number}") not in taken)
 
 
+def _measured(experiment: Experiment | None) -> dict[str, str]:
+    """Return key and role of the metrics that rows of a started experiment carry: their windows stay."""
+    if experiment is None or experiment.state is State.DRAFT:
+        return {}
+    return {metric.key: metric.role.value for metric in experiment.definition.metrics}
+
+
 def _rows_changed(form: ExperimentForm) -> bool:
     """Add or remove a row where the button of one was pressed (scripts do it in the browser)."""
-    action, _, number = request.form.get("action", "").rpartition("-")
-    row = int(number) if number.isdecimal() and len(number) < 6 else -1
-    if action == "add" and number == "variant":
-        form.variants.append(VariantFields())
-    elif action == "add" and number == "attribute":
-        form.context.append(AttributeFields.blank())
-    elif action == "add" and number == "variant_attribute":
-        form.variant_attributes.append(AttributeFields())
-    else:
-        return _removed(form, action, row)
-    return True
-
-
-def _removed(form: ExperimentForm, action: str, row: int) -> bool:
-    actions: dict[str, list[Any]] = {
-        "remove-variant": form.variants,
-        "remove-attribute": form.context,
-        "remove-variant_attribute": form.variant_attributes,
-    }
-    rows = actions.get(action, [])
-    if not 0 <= row < len(rows):
+    action = request.form.get("action", "")
+    if (kind := action.removeprefix("add-")) != action and kind in _ROWS:
+        name, blank = _ROWS[kind]
+        getattr(form, name).append(blank())
+        return True
+    found = re.fullmatch(r"remove-(\w+)-(\d{1,5})", action)
+    rows: list[Any] = getattr(form, _ROWS[found[1]][0]) if found and found[1] in _ROWS else []
+    if not found or int(found[2]) >= len(rows):
         return False
-    del rows[row]
+    del rows[int(found[2])]
     return True
+
+
+_ROWS: dict[str, tuple[str, Callable[[], Any]]] = {
+    "variant": ("variants", VariantFields),
+    "metric": ("metrics", MetricFields),
+    "segment": ("segments", SegmentFields),
+    "attribute": ("context", AttributeFields.blank),
+    "variant_attribute": ("variant_attributes", AttributeFields),
+}
+"""What a button calls a row: where the form keeps such rows, and a new one."""

@@ -36,12 +36,17 @@ class FieldReader:
         value = self._try(name, _finite, text, f"{text[:40]!r} is not a number.")
         return value if value is None or value != int(value) else int(value)
 
-    def share(self, name: str, text: str) -> float | None:
-        """Read a percentage."""
-        value = self.number(name, text, needed=True)
-        if value is not None and not 0 <= value <= 100:
-            self.problems[name] = f"{text} is not from 0 to 100 percent."
+    def share(self, name: str, text: str, *, most: float | None = 100, needed: bool = True) -> float | None:
+        """Read a percentage of 0 to ``most``; empty text is None, and a complaint where one is ``needed``."""
+        value = self.number(name, text, needed=needed)
+        if value is not None and most is not None and not 0 <= value <= most:
+            self.problems[name] = f"{text} is not from 0 to {most:g} percent."
         return None if value is None else round(value / 100, 12)
+
+    def numbers(self, name: str, text: str) -> list[int | float]:
+        """Read numbers between commas."""
+        read = [self.number(name, part) for part in listed(text)]
+        return [value for value in read if value is not None]
 
     def mapping(self, name: str, text: str) -> dict[str, Any]:
         """Read a JSON object; empty text is an empty one."""

@@ -22,6 +22,18 @@ editor.addEventListener("click", (event) => {
   }
 });
 
+// Fields that name a metric or an attribute offer those that are typed above them.
+function offer(list, fields) {
+  const names = [...editor.querySelectorAll(fields)].map((field) => field.value).filter(Boolean);
+  list.replaceChildren(...names.map((name) => new Option(name, name)));
+}
+
+editor.addEventListener("focusin", (event) => {
+  const list = event.target.list;
+  if (list?.id === "metric-keys") offer(list, ".metric:not(:has(option[value=ratio]:checked)) [name$=-key]");
+  if (list?.id === "context-names") offer(list, "[name^=context-][name$=-name]");
+});
+
 const dial = document.getElementById("exploration");
 const shown = document.getElementById("exploration-out");
 dial.addEventListener("input", () => {

@@ -302,7 +302,7 @@ def test_odd_cookies_sign_nobody_in(site: Site, cookie: str) -> None:
 )
 def test_odd_fields_of_a_form(editor: Any, name: str) -> None:
     """The page comes back with what is wrong."""
-    assert editor.post("/new", {name: "x", "metric_window": "1e308", "traffic": "nan"}).status_code == 422
+    assert editor.post("/new", {name: "x", "metrics-0-window": "1e308", "traffic": "nan"}).status_code == 422
 
 
 @pytest.mark.parametrize(

@@ -25,10 +25,11 @@ NEW = {
     "variants-1-enabled": "on",
     "variants-1-weight": "2",
     "variants-1-content": '{"layout": {"wide": true}}',
-    "metric_key": "purchase",
-    "metric_kind": "conversion",
-    "metric_window": "2",
-    "metric_window_unit": "hours",
+    "metrics-0-key": "purchase",
+    "metrics-0-kind": "conversion",
+    "metrics-0-role": "objective",
+    "metrics-0-window": "2",
+    "metrics-0-window_unit": "hours",
     "policy": "thompson",
     "param-thompson.prior_successes": "3",
     "exploration": "10",
@@ -38,7 +39,7 @@ NEW = {
 
 def form_of(experiment: Experiment, **changes: str) -> dict[str, str]:
     """What a browser sends when an experiment is edited."""
-    form = NEW | {"key": experiment.key, "metric_window": "30", "metric_window_unit": "minutes", "name": "Spring"}
+    form = NEW | {"key": experiment.key, "metrics-0-window": "30", "metrics-0-window_unit": "minutes", "name": "Spring"}
     del form["variants-1-content"]
     return form | {
         "based_on": str(experiment.version),
@@ -98,7 +99,7 @@ def test_the_results_say_who_is_out_of_the_race(editor: Any, kept: Store) -> Non
         ("variants-1-key", "B!"),
         ("audience", '{"device": {"$near": 1}}'),
         ("param-thompson.prior_successes", "-5"),
-        ("metric_key", "no spaces"),
+        ("metrics-0-key", "no spaces"),
         ("starts_at", "yesterday"),
         ("policy", "nonsense"),
     ],
@@ -113,6 +114,82 @@ def test_what_is_wrong_stands_at_its_field(editor: Any, kept: Store, field: str,
         assert f'id="{field}-problem"' in answer.text
 
 
+MEASURED = {
+    "metrics-1-key": "left",
+    "metrics-1-kind": "bounce",
+    "metrics-1-role": "guardrail",
+    "metrics-1-window": "30",
+    "metrics-1-window_unit": "minutes",
+    "metrics-1-margin": "5",
+    "metrics-1-pauses": "on",
+    "metrics-2-key": "per-visit",
+    "metrics-2-kind": "ratio",
+    "metrics-2-role": "secondary",
+    "metrics-2-window": "30",
+    "metrics-2-window_unit": "minutes",
+    "metrics-2-numerator": "purchase",
+    "metrics-2-denominator": "left",
+    "metrics-2-increase": "less",
+    "metrics-2-default": "7",
+    "context-0-name": "age",
+    "context-0-type": "number",
+    "segments-0-attribute": "age",
+    "segments-0-cuts": "30, 50",
+    "covariate": "age",
+    "planned_rows": "20000",
+    "smallest_lift": "5",
+    "variants-1-cost": "0.5",
+}
+"""Fields of whatever is asked of results besides the goal."""
+
+
+def test_everything_that_is_measured_comes_from_the_form(editor: Any, kept: Store) -> None:
+    """A guardrail, a ratio, a segment, a covariate, a plan, a cost; what a ratio does not have is left out."""
+    assert editor.post("/new", NEW | MEASURED).status_code == 302
+    definition = kept.experiment("pricing").definition
+    guardrail, ratio = definition.metrics[1:]
+    assert (guardrail.kind, guardrail.role, guardrail.margin, guardrail.pauses) == ("bounce", "guardrail", 0.05, True)
+    assert (ratio.numerator, ratio.denominator, ratio.increase, ratio.default) == ("purchase", "left", False, 0)
+    assert [(segment.attribute, segment.cuts) for segment in definition.segments] == [("age", (30, 50))]
+    assert (definition.covariate, definition.planned_rows, definition.smallest_lift) == ("age", 20_000, 0.05)
+    assert definition.variants[1].cost == 0.5
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "place"),
+    [
+        ("metrics-2-numerator", "nothing", "metrics-2-numerator"),
+        ("metrics-1-role", "objective", "metrics"),
+        ("metrics-1-margin", "200", "metrics-1-margin"),
+        ("segments-0-attribute", "size", "segments-0-attribute"),
+        ("segments-0-cuts", "50, 30", "segments-0-cuts"),
+        ("segments-0-cuts", "", "segments-0-cuts"),
+        ("covariate", "size", "covariate"),
+        ("planned_rows", "3", "planned_rows"),
+        ("smallest_lift", "-1", "smallest_lift"),
+        ("variants-1-cost", "-1", "variants-1-cost"),
+    ],
+)
+def test_what_cannot_be_measured_stands_at_its_field(editor: Any, field: str, text: str, place: str) -> None:
+    """One clear line, where it belongs."""
+    answer = editor.post("/new", NEW | MEASURED | {field: text})
+    assert answer.status_code == 422
+    assert f'id="{place}-problem"' in answer.text
+
+
+def test_what_is_measured_stays_after_the_start(editor: Any, kept: Store) -> None:
+    """Windows, segments and the plan are shown and cannot be typed over; a metric can be added."""
+    editor.post("/new", NEW | MEASURED)
+    experiment = kept.set_state("pricing", State.RUNNING, by="test")
+    page = editor.get("/experiments/pricing/edit").text
+    for name in ("metrics-1-window", "segments-0-attribute", "covariate", "planned_rows"):
+        assert "readonly" in page.partition(f'name="{name}"')[2].partition(">")[0], name
+    more = {"metrics-3-key": "clicks", "metrics-3-kind": "count", "metrics-3-role": "secondary"}
+    more |= {"metrics-3-window": "30", "metrics-3-window_unit": "minutes", "based_on": str(experiment.version)}
+    assert editor.post("/experiments/pricing/edit", NEW | MEASURED | more).status_code == 302
+    assert [metric.key for metric in kept.experiment("pricing").definition.metrics][3:] == ["clicks"]
+
+
 def test_a_taken_key_is_refused(editor: Any, experiment: Experiment) -> None:
     """409, and the form is still filled in."""
     answer = editor.post("/new", NEW | {"key": "spring"})
@@ -123,6 +200,8 @@ def test_a_taken_key_is_refused(editor: Any, experiment: Experiment) -> None:
 def test_rows_come_and_go_without_scripts(editor: Any) -> None:
     """The buttons of the form add and remove rows where no script does."""
     assert 'name="variants-2-key"' in editor.post("/new", NEW | {"action": "add-variant"}).text
+    assert 'name="metrics-1-key"' in editor.post("/new", NEW | {"action": "add-metric"}).text
+    assert 'name="segments-0-attribute"' in editor.post("/new", NEW | {"action": "add-segment"}).text
     assert 'name="context-0-name"' in editor.post("/new", NEW | {"action": "add-attribute"}).text
     removed = editor.post("/new", NEW | {"action": "remove-variant-0"}).text
     assert 'name="variants-0-key" value="b"' in removed
@@ -182,7 +261,7 @@ def test_changed_content_can_be_kept_in_place(editor: Any, kept: Store, running:
 
 def test_frozen_fields_are_explained(editor: Any, running: Experiment) -> None:
     """The goal of a started experiment stays; the answer says so."""
-    answer = editor.post("/experiments/spring/edit", form_of(running, metric_key="other"))
+    answer = editor.post("/experiments/spring/edit", form_of(running, **{"metrics-0-key": "other"}))
     assert answer.status_code == 422
     assert "cannot change after the start" in answer.text
 

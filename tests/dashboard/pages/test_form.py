@@ -22,7 +22,14 @@ FULL: dict[str, Any] = {
     "traffic": 0.35,
     "variants": [
         {"key": "a", "control": True, "content": {"headline": "A", "n": [1, {"x": None}]}, "attributes": {"tone": 1}},
-        {"key": "b", "name": "B", "content": {"button": {"label": "not text"}}, "enabled": False, "weight": 2.5},
+        {
+            "key": "b",
+            "name": "B",
+            "content": {"button": {"label": "not text"}},
+            "enabled": False,
+            "weight": 2.5,
+            "cost": 0.75,
+        },
     ],
     "context": [
         {"name": "device", "type": "category", "values": ["mobile", "desktop, large"]},
@@ -40,6 +47,7 @@ FULL: dict[str, Any] = {
     ],
     "audience": {"device": "mobile", "$or": [{"hour": {"$gte": 9}}, {"age": {"$lt": 30}}]},
     "metrics": [
+        {"key": "clicks", "kind": "count", "role": "secondary", "cap": 10, "margin": 0.125, "increase": True},
         {
             "key": "revenue",
             "kind": "revenue",
@@ -48,8 +56,16 @@ FULL: dict[str, Any] = {
             "min": -2.5,
             "max": 500,
             "cap": 99.5,
-        }
+        },
+        {"key": "left", "kind": "bounce", "role": "guardrail", "margin": 0.05, "pauses": True},
+        {"key": "time", "kind": "duration", "role": "secondary", "increase": False},
+        {"key": "spend", "kind": "cost", "role": "secondary"},
+        {"key": "roas", "kind": "ratio", "role": "secondary", "numerator": "revenue", "denominator": "spend"},
     ],
+    "segments": [{"attribute": "device"}, {"attribute": "age", "cuts": [30, 49.5]}],
+    "covariate": "price",
+    "planned_rows": 50_000,
+    "smallest_lift": 1.25,
     "policy": {"name": "thompson_normal", "params": {}},
     "exploration": 0.125,
     "starts_at": "2026-11-22T10:00:00Z",
@@ -62,11 +78,13 @@ def typed(form: ExperimentForm) -> dict[str, str]:
     """What a browser sends for a form."""
     plain = {item.name: getattr(form, item.name) for item in fields(form) if item.type == "str"}
     plain |= {f"param-{name}": text for name, text in form.params.items()}
-    for prefix in ("variants", "context", "variant_attributes"):
+    for prefix in ("variants", "metrics", "segments", "context", "variant_attributes"):
         for number, row in enumerate(getattr(form, prefix)):
             values: Mapping[str, Any] = {item.name: getattr(row, item.name) for item in fields(row)}
             plain |= {f"{prefix}-{number}-{name}": value for name, value in values.items() if isinstance(value, str)}
-            plain |= {f"{prefix}-{number}-{name}": "on" for name in ("enabled", "standardize") if values.get(name)}
+            plain |= {
+                f"{prefix}-{number}-{name}": "on" for name in ("enabled", "standardize", "pauses") if values.get(name)
+            }
             if values.get("control"):
                 plain["control"] = str(number)
     return plain
@@ -119,7 +137,12 @@ def test_an_empty_form_needs_only_a_key() -> None:
         ("exploration", "-1", "from 0 to 100"),
         ("interactions", "device hour", "'device hour' is not a pair"),
         ("interactions", "device * hour, device *", "'device * ' is not a pair"),
-        ("metric_window", "soon", "not a number"),
+        ("metrics-0-window", "soon", "not a number"),
+        ("metrics-0-margin", "101", "from 0 to 100"),
+        ("segments-0-cuts", "30, fifty", "'fifty' is not a number"),
+        ("planned_rows", "many", "not a number"),
+        ("smallest_lift", "a bit", "not a number"),
+        ("variants-0-cost", "a voucher", "not a number"),
         ("variants-0-weight", "1e999", "not a number"),
         ("variants-1-content", '{"headline": "twice"}', "its own field"),
         ("variants-0-attributes", "{", "not JSON"),
