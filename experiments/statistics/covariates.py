@@ -10,7 +10,7 @@ The difference of means of :math:`\tilde Y` has the same expectation as that of 
 difference is counted (see :class:`~experiments.statistics.effect.Effect`):
 
 .. math:: \operatorname{SE}^2 = \frac{1}{m_C^2}\Bigl[\frac{\tilde V_T}{n_T} + \frac{1}{n_C}\bigl(V_{Y,C}\,r^2
-          - 2\,\theta\,C_{YX,C}\,r + \theta^2 V_{X,C}\bigr)\Bigr], \qquad r = 1 + d/m_C.
+          - 2\,\theta\,C_{YX,C}\,r + \theta^2 V_{X,C}\bigr)\Bigr], \qquad r = m_T/m_C.
 
 The wheel gbstats 0.8.0 put the adjusted variance of the control there as if it were that of the unadjusted mean;
 :func:`cuped_effect` does so too where ``unadjusted`` is false, for comparison with that wheel and for nothing else.
@@ -20,7 +20,7 @@ unknown keeps a number that was fixed beforehand, such as 0: any function of wha
 
 **Ratio of two metrics per unit.** With means M and D of numerator and denominator over n units,
 
-.. math:: \operatorname{Var}(M/D) \approx \frac1n\Bigl(\frac{V_M}{D^2} + \frac{M^2 V_D}{D^4} - \frac{2 M C}{D^3}\Bigr),
+.. math:: \operatorname{Var}(M/D) \approx \frac{1}{n D^2}\Bigl(V_M - 2\,\frac{M}{D}\,C + \frac{M^2}{D^2} V_D\Bigr),
 
 the delta method, with the unit that was randomised as the unit of analysis.
 
@@ -131,10 +131,11 @@ def metric_ratio(moments: JointMoments) -> Estimate | Missing:
     n, m, d = moments.rows, moments.y / moments.rows, moments.x / moments.rows
     if d == 0 or abs(d) < FAR_FROM_ZERO * math.sqrt(vd / n):
         return Missing("the denominator is not told from zero yet")
-    variance = vm / d**2 + m**2 * vd / d**4 - 2 * m * moments.covariance / d**3
-    if variance <= EQUAL * (m / d) ** 2:
-        return Missing("all values are equal" if moments.y != 0 else "no numerator has come yet")
-    return Estimate(m / d, variance / n, n)
+    ratio = m / d
+    variance = vm - 2 * ratio * moments.covariance + ratio * ratio * vd
+    if variance <= EQUAL * (vm + ratio * ratio * vd):
+        return Missing("the ratio is the same for all units" if moments.y != 0 else "no numerator has come yet")
+    return Estimate(ratio, variance / d / d / n, n)
 
 
 def cuped_theta(variants: Sequence[JointMoments]) -> float:
@@ -165,6 +166,7 @@ def cuped_effect(
         covariance=-shared if unadjusted else -low.variance,
         rows=control.rows + treatment.rows,
         freedom=welch_freedom(low, high),
+        plain=treatment.y / treatment.rows - base.value,
     )
 
 

@@ -6,7 +6,8 @@ With :math:`d` the estimated difference and :math:`m` the control's own mean,
           \operatorname{Var}\theta \approx \frac{1}{m^2}\Bigl(V_d - 2\,\frac{d}{m}\,C_{dm} + \frac{d^2}{m^2} V_m\Bigr).
 
 For two independent means :math:`V_d = V_C + V_T` and :math:`C_{dm} = -V_C`. Where the difference is adjusted (by a
-covariate, by strata), the control's mean below the line stays the plain one, and :math:`C_{dm}` is theirs.
+covariate, by strata), the control's mean below the line stays the plain one, :math:`C_{dm}` is theirs, and the d of the
+variance is the plain difference.
 
 The second formula (delta method) misleads where the control's mean is not far from zero: the ratio is then nothing like
 normal. It is refused below three standard errors; :func:`experiments.statistics.sequential.lift` and
@@ -48,6 +49,8 @@ class Effect:
         n of both variants.
     freedom
         Degrees of freedom of V_d (Welch and Satterthwaite).
+    plain
+        The difference without adjustment, where d is adjusted.
     """
 
     value: float
@@ -57,6 +60,7 @@ class Effect:
     covariance: float
     rows: int
     freedom: float = math.inf
+    plain: float | None = None
 
     @property
     def difference(self) -> Estimate:
@@ -76,9 +80,17 @@ class Effect:
         """
         if self.baseline == 0 or abs(self.baseline) < far * math.sqrt(self.baseline_variance):
             return Missing("not enough control data for a relative lift")
-        share = self.value / self.baseline
-        variance = self.variance - 2 * share * self.covariance + share**2 * self.baseline_variance
-        return Estimate(share * self.sign, max(variance, 0.0) / self.baseline**2, self.rows)
+        share = (self.value if self.plain is None else self.plain) / self.baseline
+        variance = self.contrast_variance(share) / self.baseline / self.baseline
+        return Estimate(self.value / abs(self.baseline), variance, self.rows)
+
+    def contrast(self, share: float) -> Estimate:
+        """Return d − θ|m| for a lift θ: zero in expectation if that is the lift."""
+        return Estimate(self.value - share * abs(self.baseline), self.contrast_variance(share * self.sign), self.rows)
+
+    def contrast_variance(self, share: float) -> float:
+        """Return V_d − 2 s C_dm + s² V_m, the variance of d − s m."""
+        return max(self.variance - 2 * share * self.covariance + share * share * self.baseline_variance, 0.0)
 
 
 def effect_of(control: Estimate, treatment: Estimate) -> Effect:

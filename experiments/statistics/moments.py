@@ -96,7 +96,7 @@ class Moments:
             return None
         if self.is_binary:
             return self.total / self.rows * (1 - self.total / self.rows)
-        spread = self.squares - self.total * self.total / self.rows
+        spread = self.squares - self.total / self.rows * self.total
         return spread / (self.rows - 1) if spread > EQUAL * self.squares else 0.0
 
     def estimate(self) -> Estimate | Missing:
