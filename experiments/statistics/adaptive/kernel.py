@@ -1,0 +1,189 @@
+"""Adding rows to the doubly robust sums, compiled: O(K² C²) a row, in order, so that no portion of rows matters.
+
+The names and shapes of the arrays are those of :class:`experiments.statistics.adaptive.sums.AdaptiveSums`. In each row
+
+    G_i = Σ_a e_i(a) m_a + e_i(A)/π_A (r - m_A)
+
+is the score of target i (e_i its probabilities, m the forecasts, r the outcome of the chosen variant A), 0 where the
+target is not eligible. Every product of two targets is summed over the rows where both are.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from bandit.kernels.jit import long_kernel
+from bandit.types import Floats, Ints
+
+DECAY: Final = 0.5 ** (1 / 1000)
+"""Of the moving variance: half of its weight lies in the last 1,000 rows."""
+MIN_ROWS: Final = 100
+MIN_REWARDS: Final = 20
+EQUAL: Final = 1e-10
+"""A variance below this share of the mean square is rounding."""
+
+
+@long_kernel
+def add_rows(
+    chosen: Ints,
+    outcomes: Floats,
+    p: Floats,
+    predictions: Floats,
+    rows: Floats,
+    total: Floats,
+    square: Floats,
+    cross: Floats,
+    inverse: Floats,
+    mixed: Floats,
+    overlap: Floats,
+    residual: Floats,
+    recent: Floats,
+    rewarded: Floats,
+    default: Floats,
+    scale: Floats,
+    size: Floats,
+) -> None:
+    """Add (R, n) rows of R lanes, each to its own sums, in place."""
+    lanes, count, arms = p.shape
+    channels = outcomes.shape[2]
+    opened, uniform, inverses = np.empty(arms + 2), np.empty(arms), np.empty(arms)
+    score, left = np.empty((channels, arms + 2)), np.empty(channels)
+    weights = np.empty(1 + channels * channels)
+    for lane in range(lanes):
+        for t in range(count):
+            k = chosen[lane, t]
+            for c in range(channels):
+                left[c] = outcomes[lane, t, c] - predictions[lane, t, c, k]
+            _open(p[lane, t], opened, uniform, inverses)
+            _score(k, p[lane, t], predictions[lane, t], left, opened, uniform, inverses, score)
+            _weigh(recent[lane], weights)
+            _add_scores(score, opened, rows[lane], total[lane], square[lane], cross[lane])
+            _add_guards(weights, p[lane, t], opened, uniform, inverses, inverse[lane], mixed[lane], overlap[lane])
+            _add_residual(left, residual[lane, :, k], recent[lane])
+            for c in range(channels):
+                rewarded[lane, c] += outcomes[lane, t, c] != default[lane, c]
+            if size[lane, 0] == 0:
+                _freeze(arms, rewarded[lane], residual[lane], scale[lane], size[lane])
+
+
+@long_kernel
+def _open(p: Floats, opened: Floats, uniform: Floats, inverses: Floats) -> None:
+    """Write 1 where a target is eligible (T), the uniform distribution over eligible variants (K), and 1/π (K)."""
+    arms = len(p)
+    several = 0
+    for a in range(arms):
+        several += p[a] > 0
+    for a in range(arms):
+        if p[a] > 0:
+            opened[a], uniform[a], inverses[a] = 1.0, 1 / several, 1 / p[a]
+        else:
+            opened[a], uniform[a], inverses[a] = 0.0, 0.0, 0.0
+    opened[arms] = opened[arms + 1] = 1.0
+
+
+@long_kernel
+def _score(
+    k: int,
+    p: Floats,
+    predictions: Floats,
+    left: Floats,
+    opened: Floats,
+    uniform: Floats,
+    inverses: Floats,
+    score: Floats,
+) -> None:
+    """Write G (C, T): of each variant, then of the uniform and of the logged distribution."""
+    arms = len(p)
+    for c in range(len(left)):
+        evenly, served = 0.0, 0.0
+        for a in range(arms):
+            score[c, a] = predictions[c, a] * opened[a]
+            evenly += uniform[a] * predictions[c, a]
+            served += p[a] * predictions[c, a]
+        score[c, k] += left[c] * inverses[k]
+        score[c, arms] = evenly + uniform[k] * inverses[k] * left[c]
+        score[c, arms + 1] = served + left[c]
+
+
+@long_kernel
+def _weigh(recent: Floats, weights: Floats) -> None:
+    """Write 1 and v (C²), the moving mean of squared residuals of the rows before; 0 without any."""
+    weights[0] = 1.0
+    for c in range(1, len(recent)):
+        weights[c] = recent[c] / recent[0] if recent[0] > 0 else 0.0
+
+
+@long_kernel
+def _add_scores(score: Floats, opened: Floats, rows: Floats, total: Floats, square: Floats, cross: Floats) -> None:
+    channels, targets = score.shape
+    for i in range(targets):
+        if opened[i] > 0:
+            for j in range(targets):
+                rows[i, j] += opened[j]
+            for c in range(channels):
+                for j in range(targets):
+                    total[c, i, j] += score[c, i] * opened[j]
+                for d in range(channels):
+                    both = score[c, i] * score[d, i]
+                    for j in range(targets):
+                        square[c, d, i, j] += both * opened[j]
+                        cross[c, d, i, j] += score[c, i] * score[d, j]
+
+
+@long_kernel
+def _add_guards(
+    weights: Floats,
+    p: Floats,
+    opened: Floats,
+    uniform: Floats,
+    inverses: Floats,
+    inverse: Floats,
+    mixed: Floats,
+    overlap: Floats,
+) -> None:
+    """Add Σ e_i(a) e_j(a)/π_a, once plain and once for each entry of v."""
+    arms, targets = len(p), len(opened)
+    for w in range(len(weights)):
+        for a in range(arms):
+            if opened[a] > 0:
+                plain, evenly, served = weights[w] * inverses[a], weights[w] * uniform[a], weights[w] * p[a]
+                for j in range(targets):
+                    inverse[w, a, j] += plain * opened[j]
+                    mixed[w, 0, a, j] += evenly * uniform[a] * inverses[a] * opened[j]
+                    mixed[w, 1, a, j] += served * opened[j]
+                overlap[w, 0, a] += evenly * inverses[a]
+                overlap[w, 1, a] += weights[w]
+                overlap[w, 2, a] += evenly
+
+
+@long_kernel
+def _add_residual(left: Floats, residual: Floats, recent: Floats) -> None:
+    """Add r - m and its products to the chosen variant's sums (1 + C + C²), and to the moving ones (1 + C²)."""
+    channels = len(left)
+    residual[0] += 1.0
+    recent[0] = DECAY * recent[0] + 1.0
+    for c in range(channels):
+        residual[1 + c] += left[c]
+        for d in range(channels):
+            place = 1 + c * channels + d
+            residual[channels + place] += left[c] * left[d]
+            recent[place] = DECAY * recent[place] + left[c] * left[d]
+
+
+@long_kernel
+def _freeze(arms: int, rewarded: Floats, residual: Floats, scale: Floats, size: Floats) -> None:
+    """Fix the pooled covariance (C, C) and K, by which η is tuned, at the first row where there is enough."""
+    channels = len(rewarded)
+    rows = residual[0].sum()
+    if rows < MIN_ROWS or rewarded.min() < MIN_REWARDS:
+        return
+    mean, square = residual[1].sum() / rows, residual[1 + channels].sum() / rows
+    if not square - mean * mean > EQUAL * square:
+        return
+    size[0] = arms
+    for c in range(channels):
+        for d in range(channels):
+            both = residual[1 + channels + c * channels + d].sum() / rows
+            scale[c, d] = both - residual[1 + c].sum() / rows * (residual[1 + d].sum() / rows)
