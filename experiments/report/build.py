@@ -8,6 +8,8 @@ from experiments.model import Experiment, Micros
 from experiments.report.advice import advise
 from experiments.report.checks import run_checks
 from experiments.report.facts import Facts, gather
+from experiments.report.grounds import Grounds
+from experiments.report.proofs import proof_reports
 from experiments.report.traffic import shares_by
 from experiments.report.values import ExperimentReport
 from experiments.report.variants import beliefs_of, metric_reports, variant_reports
@@ -30,6 +32,7 @@ def report_of(facts: Facts) -> ExperimentReport:
     beliefs = beliefs_of(facts)
     variants = variant_reports(facts, beliefs)
     checks = run_checks(facts)
+    proofs = proof_reports(facts.proofs, experiment.definition, facts.names, course=facts.course)
     return ExperimentReport(
         experiment=experiment.key,
         name=experiment.definition.name or experiment.key,
@@ -46,11 +49,15 @@ def report_of(facts: Facts) -> ExperimentReport:
         objective=experiment.objective.key,
         rows=facts.rows,
         decisions=facts.health.decisions,
-        advice=advise(facts, variants, checks),
+        advice=advise(Grounds(facts, variants, checks, proofs)),
         belief=f"not shown: {beliefs.reason}" if isinstance(beliefs, Missing) else BELIEF,
         variants=variants,
         traffic=shares_by(facts.step, facts.buckets, [variant.key for variant in facts.variants]),
         checks=checks,
         metrics=metric_reports(facts),
         health=asdict(facts.health),
+        since=facts.course.since,
+        since_version=facts.course.version,
+        running_days=facts.course.days,
+        proofs=proofs,
     )

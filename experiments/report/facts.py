@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from experiments.model import Experiment, Micros, Variant
+from experiments.model import Experiment, Micros, Proof, Variant
+from experiments.report.course import Course, contents_since, course_of
 from experiments.report.traffic import step_over
 from experiments.statistics.moments import Missing, Moments
 from experiments.store import ExperimentVersion, Health, Store, TrafficBucket, VariantSums
@@ -41,6 +42,13 @@ class Facts:
     health: Health
     split: Split | Missing
     policy_version: int | None
+    course: Course = field(default_factory=Course)
+    proofs: tuple[Proof, ...] = ()
+
+    @property
+    def names(self) -> dict[str, str]:
+        """From the key of every variant with rows to its name."""
+        return {variant.key: variant.name or variant.key for variant in self.variants}
 
     @property
     def objective(self) -> tuple[Moments, ...]:
@@ -62,7 +70,8 @@ def gather(store: Store, experiment: Experiment, *, now: Micros) -> Facts:
     """Read what a report of the experiment needs: a few sums a variant, and the traffic's buckets."""
     sums = store.sums(experiment.id)
     versions = store.versions(experiment.key)
-    first, last = store.traffic_span(experiment.id) or (now, now)
+    span = store.traffic_span(experiment.id)
+    first, last = span or (now, now)
     step = step_over(last - first)
     buckets = store.traffic(experiment.id, step=step)
     policy = store.latest_policy(experiment.id)
@@ -77,6 +86,7 @@ def gather(store: Store, experiment: Experiment, *, now: Micros) -> Facts:
         health=store.health(experiment.id),
         split=split_of(versions, {found.phase for found in sums}, buckets),
         policy_version=None if policy is None else policy.version,
+        course=course_of(versions, span, since=contents_since(versions), now=now),
     )
 
 

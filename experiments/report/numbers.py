@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from experiments.model import MetricKind, Role
+from experiments.model import MetricKind, ProofKind, Role
 
 
 class Method(StrEnum):
@@ -65,8 +65,8 @@ class Contrast:
     """Of a guardrail: the one-sided limit of the difference in the bad direction, so much it may have lost."""
     adjusted_p: float | None = None
     """The p-value after Holm (objective) or e-BH (other metrics, segments): below 5% where the whole family allows."""
-    proved: str | None = None
-    """The kind of the stored proof about this pair (``ProofKind``), its date among ``ExperimentReport.proofs``."""
+    proved: ProofKind | None = None
+    """The kind of the stored proof about this pair, its date among ``ExperimentReport.proofs``."""
     final: FinalTest | None = None
     """Of a finished experiment whose split was fixed: what one look at the end says."""
 

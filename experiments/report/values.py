@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from experiments.model import Micros, State
+from experiments.model import Micros, ProofKind, State
 from experiments.report.numbers import Method, MetricReport, SegmentReport, ServedReport, VariantReport
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -40,6 +40,8 @@ class Finding(StrEnum):
     """Proved best on average, but not ahead lately."""
     NO_DIFFERENCE = "no_difference"
     """Proved: no variant differs from the control by more than matters."""
+    PERSONALISED = "personalised"
+    """Proved: choosing by visitor is better than any one variant for everybody."""
     HARMED = "harmed"
     """Proved: a guardrail is hurt."""
 
@@ -68,8 +70,7 @@ class Advice:
 class ProofReport:
     """A statement that was proved, as it was frozen when that happened; later looks do not take it back."""
 
-    kind: str
-    """``ProofKind``."""
+    kind: ProofKind
     metric: str
     variant: str
     other: str | None

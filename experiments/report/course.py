@@ -1,0 +1,97 @@
+"""How long an experiment has run, and from when on its numbers count."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+from experiments.model import Micros, State
+from experiments.store import ExperimentVersion
+
+DAY: Micros = 86_400_000_000
+WHOLE_WEEKS = 14.0
+"""Days that a proof waits before it is advice: every weekday twice, since visitors of a Sunday are others."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """When the present contents began to be shown, and for how long they were."""
+
+    since: Micros | None = None
+    """None before the first decision."""
+    version: int = 1
+    """The experiment's version with these contents."""
+    days: float = 0.0
+    """Days of running since, pauses left out."""
+    changed: bool = False
+    """Whether a variant showed something else under its key before."""
+
+    @property
+    def date(self) -> str:
+        """The day on which it began, in UTC."""
+        return "the start" if self.since is None else date(self.since)
+
+
+def date(time: Micros) -> str:
+    """Return the day in UTC.
+
+    >>> date(1_767_225_600_000_000)
+    '2026-01-01'
+    """
+    return (_EPOCH + timedelta(microseconds=time)).strftime("%Y-%m-%d")
+
+
+def days(count: float) -> str:
+    """Return a rounded number of days in words.
+
+    >>> days(0.2), days(11.6), days(4000)
+    ('1 day', '12 days', 'more than a year')
+    """
+    whole = max(round(count), 1) if count <= 366 else 0
+    return "more than a year" if whole == 0 else f"{whole} day{'' if whole == 1 else 's'}"
+
+
+def course_of(
+    versions: Sequence[ExperimentVersion], span: tuple[Micros, Micros] | None, *, since: int, now: Micros
+) -> Course:
+    """Read an experiment's course from its versions and from the first and the last time of traffic.
+
+    Parameters
+    ----------
+    versions
+        All versions, in their order.
+    span
+        Of all traffic; None without any.
+    since
+        The version from which on rows count.
+    now
+        The time of asking.
+    """
+    if span is None:
+        return Course(version=since, changed=since > 1)
+    changed = next((version.time for version in versions if version.version == since and since > 1), None)
+    begun = span[0] if changed is None else max(changed, span[0])
+    if not versions or versions[-1].experiment.imported:
+        ran = span[1] - begun
+    else:
+        ends = [*(version.time for version in versions[1:]), now]
+        ran = sum(
+            max(end - max(version.time, begun), 0)
+            for version, end in zip(versions, ends, strict=True)
+            if version.state is State.RUNNING
+        )
+    return Course(since=begun, version=since, days=max(ran, 0) / DAY, changed=since > 1)
+
+
+def contents_since(versions: Sequence[ExperimentVersion]) -> int:
+    """Return the version in which a variant's content was last changed under its key."""
+    since = 1
+    for before, after in pairwise(versions):
+        old = {variant.key: variant.content for variant in before.experiment.definition.variants}
+        new = after.experiment.definition.variants
+        if any(variant.key in old and old[variant.key] != variant.content for variant in new):
+            since = after.version
+    return since
