@@ -14,9 +14,8 @@ number of rows. So is any mixture fixed beforehand,
 
 and it ever reaches 1/α with probability α at most (Ville). Only sums are kept, so two stretches of a log add up.
 
-:math:`\kappa` = .1 is held back, so that variants that come later have something to bet. Half of the bets stand on
-:math:`e^\lambda` = 1.07 and its inverse: to reach :math:`e^b` after a total variance I, λ = √(2b/I) serves best, .07
-for b = 10 and 50,000 rows at a probability of .1. Others cost little, as the weight enters by its logarithm.
+:math:`\kappa` = .5 is held back: false alarms halve, and variants that come later have something to bet. Half of the
+bets stand on 1.07 and its inverse: to reach :math:`e^b` after a total variance I, λ = √(2b/I) serves best, .07 for b = 10 and 50,000 rows at a probability of .1. Others cost little, as a weight enters by its logarithm.
 
 It finds wrong propensities, decisions lost by variant, and visitors who are kept with a variant but logged as drawn. It
 misleads where an error begins late: what earlier rows said against λ has to be won back first. It cannot see a wrong
@@ -46,7 +45,7 @@ ALARM = 1000.0
 """The e-value at which the log is called wrong: a right one ever gets there with probability .001 at most."""
 LOOK = 256
 """Rows between two looks at the highest e-value: by the rows' numbers, so that who adds what portions is one."""
-CASH = 0.1
+CASH = 0.5
 """κ, the share of the wealth that is never bet, but for variants that come later."""
 
 _ODDS = np.array([1.01, 1.02, 1.04, 1.07, 1.15, 1.4, 2.0])
