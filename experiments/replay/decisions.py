@@ -88,7 +88,7 @@ def decision_schema(experiment: Experiment, facts: Facts) -> pa.Schema:
     fields += [("time", whole), ("variant", text), ("probability", number), ("variants", pa.list_(text))]
     fields += [("distribution", pa.list_(number)), ("policy", text), ("policy_version", whole), ("reason", text)]
     fields += [("analysis", pa.bool_()), ("seq", whole), ("context", text)]
-    fields += [(f"reward_{metric.key}", number) for metric in experiment.definition.metrics]
+    fields += [(f"reward_{metric.key}", number) for metric in experiment.definition.metrics if metric.has_outcome]
     return pa.schema(fields, metadata={METADATA: msgspec.json.encode(facts)})
 
 

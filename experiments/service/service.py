@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,7 +10,7 @@ from hashlib import sha256
 from experiments.access import APIKey, Scope
 from experiments.errors import Forbidden, Invalid, NotFound, Unauthorized, Unavailable
 from experiments.journal import Journal
-from experiments.model import Metric, MetricKind, Micros, Reason, State
+from experiments.model import Metric, Micros, Reason, State
 from experiments.published import Catalog
 from experiments.records import RepeatRecord, RewardRecord
 from experiments.secret import Secret
@@ -280,13 +279,15 @@ def _metric(served: Served, key: str) -> Metric:
     metric = served.experiment.metric(key)
     if metric is None:
         raise Invalid(f"metric: {served.experiment.key} has no metric {key!r}")
+    if not metric.has_outcome:
+        hint = f"Reward {metric.numerator} and {metric.denominator}."
+        raise Invalid(f"metric: {key} is a ratio of two others and takes no rewards", hint=hint)
     return metric
 
 
 def _check_value(metric: Metric, value: float) -> None:
-    most = 1.0 if metric.kind is MetricKind.CONVERSION else math.inf if metric.max is None else metric.max
-    if not metric.min <= value <= most:
-        raise Invalid(f"value: {value:g} is outside the range {metric.min:g} to {most:g} of {metric.key}")
+    if not metric.min <= value <= metric.highest:
+        raise Invalid(f"value: {value:g} is outside the range {metric.min:g} to {metric.highest:g} of {metric.key}")
 
 
 def _micros(at: datetime) -> Micros:

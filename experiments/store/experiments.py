@@ -11,7 +11,7 @@ from bandit.features import Schema
 from bandit.validation import InvalidInput
 from experiments.contenders import still_beaten
 from experiments.definition import changes_phase, frozen_fields_changed
-from experiments.errors import Conflict, Invalid, NotFound
+from experiments.errors import Conflict, Invalid, NotFound, wrong
 from experiments.model import Definition, Experiment, State
 from experiments.standards import still_standard
 from experiments.store.audit import write_audit
@@ -243,7 +243,7 @@ def _write_version(
     }
     connection.execute(insert(Versions), row | facts | learned)
     _add_variants(connection, experiment_id, definition, version)
-    _add_metrics(connection, experiment_id, definition, version)
+    _add_metrics(connection, experiment_id, definition, version=version, draft=facts["state"] is State.DRAFT)
 
 
 def _require_base(experiment: Experiment, based_on: int) -> None:
@@ -335,18 +335,24 @@ def _add_variants(connection: Connection, experiment_id: int, definition: Defini
         connection.execute(insert(Variants), rows)
 
 
-def _add_metrics(connection: Connection, experiment_id: int, definition: Definition, version: int) -> None:
-    known = set(connection.scalars(select(Metrics.key).where(Metrics.experiment_id == experiment_id)))
+def _add_metrics(
+    connection: Connection, experiment_id: int, definition: Definition, *, version: int, draft: bool
+) -> None:
+    """Give each new metric the next number; its kind stays once there can be rows of it."""
+    of_experiment = Metrics.experiment_id == experiment_id
+    known = {row.key: row.kind for row in connection.execute(select(Metrics.key, Metrics.kind).where(of_experiment))}
+    for metric in definition.metrics:
+        kind = known.get(metric.key, metric.kind)
+        if kind != metric.kind and not draft:
+            raise wrong(
+                f"metrics.{metric.key}.kind", f"must be {kind} as before", metric.kind, hint="Take another key."
+            )
+        if kind != metric.kind:
+            connection.execute(update(Metrics).where(of_experiment, Metrics.key == metric.key).values(kind=metric.kind))
     new = [metric for metric in definition.metrics if metric.key not in known]
     rows = [
-        {
-            "experiment_id": experiment_id,
-            "number": number,
-            "key": metric.key,
-            "kind": metric.kind,
-            "since_version": version,
-        }
+        {"experiment_id": experiment_id, "number": number, "key": metric.key, "kind": metric.kind}
         for number, metric in enumerate(new, start=len(known))
     ]
     if rows:
-        connection.execute(insert(Metrics), rows)
+        connection.execute(insert(Metrics), [row | {"since_version": version} for row in rows])

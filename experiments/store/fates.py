@@ -12,26 +12,30 @@ from experiments.store.claims import Head, read_claims
 from experiments.store.engine import AnyRow
 from experiments.store.fold import Claim, fold
 from experiments.store.maturing import First, next_time
+from experiments.store.shapes import Shapes
 from experiments.store.values import Fate, RewardFate
 from experiments.tables import AnalysisRows, ConflictingRewards, Experiments, ExperimentVersions, Metrics
 
 
-def reward_fates(connection: Connection, decision: AnyRow) -> tuple[RewardFate, ...]:
+def reward_fates(connection: Connection, shapes: Shapes, decision: AnyRow) -> tuple[RewardFate, ...]:
     """Say what became of the rewards that name a decision, its repeats, or (where it is a row) its unit."""
     definition = _definition(connection, decision.experiment_id)
     original: str = decision.repeat_of or decision.id
     counts = decision.reason != Reason.PREVIEW
     row = _row_of(connection, definition.unit, decision, original) if counts else None
-    head = _head(connection, definition.unit, decision.experiment_id, row or original)
+    head, version = _head(connection, definition.unit, decision.experiment_id, row or original)
+    metrics = shapes.version(connection, decision.experiment_id, version).measured(definition.metrics)
     claims = read_claims(connection, decision.experiment_id, definition.unit, [head]).get(head.id, [])
-    counted = fold(definition.metrics, claims, time=head.time, until=head.until).counted
+    folded = fold(metrics, claims, time=head.time, until=head.until)
 
     def fate(claim: Claim) -> Fate:
         if not counts:
             return Fate.UNUSED
         if row is None:
             return Fate.OPEN
-        return Fate.COUNTED if claim.id in counted else Fate.LATE
+        if claim.id in folded.counted:
+            return Fate.COUNTED
+        return Fate.LATE if claim.metric in folded.outcomes else Fate.UNUSED
 
     own = [
         RewardFate(claim.metric, claim.key, claim.value, claim.time, fate(claim), claim.duplicates)
@@ -57,11 +61,11 @@ def _row_of(connection: Connection, unit: UnitKind, decision: AnyRow, original: 
     return connection.scalar(query)
 
 
-def _head(connection: Connection, unit: UnitKind, experiment_id: int, decision: str) -> Head:
+def _head(connection: Connection, unit: UnitKind, experiment_id: int, decision: str) -> tuple[Head, int]:
     until: Any = null() if unit is UnitKind.VISITOR else next_time()
-    query = select(First.id, First.unit, First.time, until.label("until"))
+    query = select(First.id, First.unit, First.time, First.version, until.label("until"))
     row = connection.execute(query.where(First.experiment_id == experiment_id, First.id == decision)).one()
-    return Head(row.id, row.unit, row.time, row.until)
+    return Head(row.id, row.unit, row.time, row.until), row.version
 
 
 def _conflicting(connection: Connection, decision: AnyRow) -> list[RewardFate]:

@@ -10,13 +10,14 @@ from msgspec import Raw
 from sqlalchemy import ColumnElement, Connection, and_, select
 
 from experiments.errors import Conflict, Invalid, NotFound
-from experiments.model import Experiment
+from experiments.model import Experiment, MetricKind
 from experiments.records import DecisionRecord
 from experiments.store.bulk import insert_rows
 from experiments.store.codec import from_json, is_hex, unpack
 from experiments.store.decisions import Arrived, add_traffic, check_matrix, decision_rows
 from experiments.store.engine import AnyRow, AnySelect, Room
 from experiments.store.fates import reward_fates
+from experiments.store.fold import without_rewards
 from experiments.store.learning import append_rows
 from experiments.store.maturing import last_row
 from experiments.store.shapes import Shape, Shapes
@@ -65,7 +66,7 @@ class Log(Room):
             return DecisionDetail(
                 experiment=connection.scalar(select(Experiments.key).where(Experiments.id == row.experiment_id)) or "",
                 decision=_to_logged(connection, self._shapes, metrics, row),
-                rewards=reward_fates(connection, row),
+                rewards=reward_fates(connection, self._shapes, row),
                 repeat_of=row.repeat_of,
             )
 
@@ -139,8 +140,13 @@ def _arrived(shape: Shape, experiment: Experiment, batch: list[LoggedDecision]) 
 
 
 def _imported_row(experiment: Experiment, logged: LoggedDecision, *, seq: int, step: int) -> AnalysisRow:
-    rewards = {metric.key: logged.rewards.get(metric.key) for metric in experiment.definition.metrics}
-    defaults = {metric.key: metric.default for metric in experiment.definition.metrics}
+    costs = {variant.key: variant.cost for variant in experiment.definition.variants}
+    outcomes = {
+        metric.key: without_rewards(metric, cost=costs[logged.variant])
+        for metric in experiment.definition.metrics
+        if metric.has_outcome
+    }
+    came = {key: value for key in outcomes if (value := logged.rewards.get(key)) is not None}
     return AnalysisRow(
         seq=seq,
         decision=logged.decision,
@@ -152,7 +158,7 @@ def _imported_row(experiment: Experiment, logged: LoggedDecision, *, seq: int, s
         variants=logged.variants,
         distribution=logged.distribution,
         context=logged.context,
-        outcomes={key: defaults[key] if value is None else value for key, value in rewards.items()},
+        outcomes=outcomes | came,
         step=step,
     )
 
@@ -164,8 +170,8 @@ def _logged(*where: ColumnElement[bool]) -> AnySelect:
 
 
 def _metrics(connection: Connection, experiment_id: int) -> list[str]:
-    query = select(Metrics.key).where(Metrics.experiment_id == experiment_id).order_by(Metrics.number)
-    return list(connection.scalars(query))
+    rewarded = (Metrics.experiment_id == experiment_id, Metrics.kind != MetricKind.RATIO)
+    return list(connection.scalars(select(Metrics.key).where(*rewarded).order_by(Metrics.number)))
 
 
 def _to_logged(connection: Connection, shapes: Shapes, metrics: list[str], row: AnyRow) -> LoggedDecision:

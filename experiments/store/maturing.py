@@ -7,6 +7,7 @@ no query here looks at more of the log than they and their units' own decisions.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, null, or_, select, tuple_
@@ -15,6 +16,7 @@ from sqlalchemy.orm import aliased
 from experiments.model import Experiment, Micros, UnitKind
 from experiments.store.claims import Head, read_claims
 from experiments.store.codec import from_json, unpack
+from experiments.store.crossing import crossed_over
 from experiments.store.decisions import may_count
 from experiments.store.engine import AnyRow, AnySelect
 from experiments.store.fold import Claim, delays_of, fold
@@ -30,18 +32,20 @@ def mature(
     connection: Connection, shapes: Shapes, experiment: Experiment, *, watermark: Micros, limit: int
 ) -> list[AnalysisRow]:
     """Find the next rows of an experiment, numbered as they are to be."""
-    longest = max(metric.window for metric in experiment.definition.metrics)
-    unit = experiment.definition.unit
-    matured = connection.execute(candidates(experiment.id, unit, before=watermark - longest).limit(limit)).all()
+    unit, window = experiment.definition.unit, experiment.definition.window
+    matured = connection.execute(candidates(experiment.id, unit, before=watermark - window).limit(limit)).all()
     if not matured:
         return []
     heads = [Head(row.id, row.unit, row.time, row.until) for row in matured]
     claims = read_claims(connection, experiment.id, unit, heads)
+    once = unit is UnitKind.VISITOR
+    crossed = crossed_over(connection, experiment.id, matured, window=window) if once else set()
     seq, step = last_row(connection, experiment.id)
-    return [
+    rows = [
         analysis_row(connection, shapes, experiment, row, claims.get(row.id, ()), seq=seq + i, step=step + 1)
         for i, row in enumerate(matured, start=1)
     ]
+    return [replace(row, crossed=row.decision in crossed) for row in rows]
 
 
 def candidates(experiment_id: int, unit: UnitKind, *, before: Micros) -> AnySelect:
@@ -104,7 +108,8 @@ def analysis_row(
     """Make the row that a decision comes to with these claims."""
     claims = list(claims)
     shape = shapes.version(connection, experiment.id, row.version)
-    folded = fold(experiment.definition.metrics, claims, time=row.time, until=row.until)
+    measured = shape.measured(experiment.definition.metrics)
+    folded = fold(measured, claims, time=row.time, until=row.until, cost=shape.cost_of(row.slot))
     return AnalysisRow(
         seq=seq,
         decision=row.id,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import msgspec
 from sqlalchemy import Connection, select
 
 from experiments.errors import Invalid
-from experiments.model import Definition, UnitKind
+from experiments.model import Definition, Metric, UnitKind
 from experiments.tables import ExperimentVersions, Metrics, Variants
 
 
@@ -22,10 +22,22 @@ class Shape:
     slots: tuple[int, ...]
     positions: dict[str, int]
     """Where each variant stands in the distribution."""
+    costs: tuple[float, ...]
+    """Of showing each variant once."""
+    metrics: frozenset[str]
+    """Keys of what could be rewarded."""
 
     def key_of(self, slot: int) -> str:
         """Name the variant of a slot."""
         return self.variants[self.slots.index(slot)]
+
+    def cost_of(self, slot: int) -> float:
+        """Return what showing the variant of a slot costs."""
+        return self.costs[self.slots.index(slot)]
+
+    def measured(self, metrics: Iterable[Metric]) -> list[Metric]:
+        """Choose those of the metrics that this version's decisions have outcomes of."""
+        return [metric for metric in metrics if metric.has_outcome and metric.key in self.metrics]
 
 
 class Shapes:
@@ -77,6 +89,8 @@ def _read_version(connection: Connection, experiment_id: int, version: int) -> S
         variants=keys,
         slots=tuple(slots[key] for key in keys),
         positions={key: i for i, key in enumerate(keys)},
+        costs=tuple(variant.cost for variant in definition.variants),
+        metrics=frozenset(metric.key for metric in definition.metrics),
     )
 
 

@@ -190,7 +190,7 @@ class Fate(StrEnum):
     CONFLICTING = "conflicting"
     """Another value had come first under the same key."""
     UNUSED = "unused"
-    """Its decision is no analysis row: a preview, or a visit outside the first one's window."""
+    """Its decision is no analysis row (a preview, or a visit outside the first one's window), or has no such metric."""
 
 
 @dataclass(frozen=True, slots=True)
