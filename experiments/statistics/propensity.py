@@ -15,7 +15,8 @@ number of rows. So is any mixture fixed beforehand,
 and it ever reaches 1/α with probability α at most (Ville). Only sums are kept, so two stretches of a log add up.
 
 :math:`\kappa` = .5 is held back: false alarms halve, and variants that come later have something to bet. Half of the
-bets stand on 1.07 and its inverse: to reach :math:`e^b` after a total variance I, λ = √(2b/I) serves best, .07 for b = 10 and 50,000 rows at a probability of .1. Others cost little, as a weight enters by its logarithm.
+bets stand on 1.07 and its inverse: to reach :math:`e^b` after a total variance I, λ = √(2b/I) serves best,
+.07 for b = 10 and 50,000 rows at a probability of .1. Others cost little, as a weight enters by its logarithm.
 
 It finds wrong propensities, decisions lost by variant, and visitors who are kept with a variant but logged as drawn. It
 misleads where an error begins late: what earlier rows said against λ has to be won back first. It cannot see a wrong
