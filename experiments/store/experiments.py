@@ -345,7 +345,7 @@ def _add_metrics(
         kind = known.get(metric.key, metric.kind)
         if kind != metric.kind and not draft:
             raise wrong(
-                f"metrics.{metric.key}.kind", f"must be {kind} as before", metric.kind, hint="Take another key."
+                f"metrics.{metric.key}.kind", f"must be {kind} as before", metric.kind.value, hint="Take another key."
             )
         if kind != metric.kind:
             connection.execute(update(Metrics).where(of_experiment, Metrics.key == metric.key).values(kind=metric.kind))
