@@ -107,7 +107,7 @@ def one_sided(sums: AdaptiveSums, *, alpha: float = ALPHA, n_star: float = N_STA
         total, v, unit = forms.at(factor)
         eta = unit * n_star / tau(2 * alpha)
         half = np.sqrt(2 * (v + eta) * np.log1p(np.sqrt((v + eta) / eta) / (2 * alpha)))
-        return _limits(forms, total, total - half, total + half, v)
+        return _around(forms, total, half, v)
 
 
 def log_e(
@@ -137,42 +137,35 @@ def _symmetric(forms: Forms, phi: float, alpha: float, n_star: float) -> Limits:
     Tuning(alpha=alpha, n_star=n_star)
     total, v, unit = forms.at(phi)
     eta = unit * n_star / tau(alpha)
-    half = np.sqrt((v + eta) * np.log((v + eta) / (eta * alpha**2)))
-    return _limits(forms, total, total - half, total + half, v)
+    return _around(forms, total, np.sqrt((v + eta) * np.log((v + eta) / (eta * alpha**2))), v)
 
 
-def _limits(forms: Forms, total: Floats, low: Floats, high: Floats, v: Floats) -> Limits:
-    """Sums as means, with nothing in them that is not a number."""
+def _around(forms: Forms, total: Floats, half: Floats, v: Floats) -> Limits:
+    """Limits of a mean from those of a sum."""
     rows = np.maximum(forms.rows, 1.0)
-    shown = forms.shown & np.isfinite(low) & np.isfinite(high)
-    return Limits(
-        estimate=np.where(np.isfinite(total), total / rows, 0.0),
-        low=np.where(shown, low / rows, -np.inf),
-        high=np.where(shown, high / rows, np.inf),
-        variance=np.where(np.isfinite(v), v, 0.0),
-        rows=forms.rows,
-        shown=shown,
-    )
+    return _limits(forms, total / rows, (total - half) / rows, (total + half) / rows, v)
 
 
 def _inverted(forms: Forms, alpha: float, n_star: float) -> Limits:
-    """The limits of φ = Σ N/Σ D."""
+    """Limits of φ = Σ N/Σ D."""
     Tuning(alpha=alpha, n_star=n_star)
-    shape = forms.rows.shape
     limits = np.empty((2, forms.rows.size))
     coefficients = np.stack([forms.seen, forms.now, forms.then, forms.eta]).reshape(4, 3, -1).transpose(2, 0, 1)
     first, second = plain(forms.first.ravel()), plain(forms.second.ravel())
     invert(first, second, plain(coefficients), n_star / tau(alpha), alpha, limits)
-    low, high = limits.reshape(2, *shape)
-    known = np.isfinite(forms.first) & (forms.second > 0)
-    estimate = np.where(known, forms.first / np.where(known, forms.second, 1.0), 0.0)
-    v = forms.at(estimate)[1]
-    shown = forms.shown & known & np.isfinite(low) & np.isfinite(high)
+    low, high = limits.reshape(2, *forms.rows.shape)
+    estimate = np.where(forms.second > 0, forms.first / forms.second, 0.0)
+    return _limits(forms, estimate, low, high, forms.at(estimate)[1])
+
+
+def _limits(forms: Forms, estimate: Floats, low: Floats, high: Floats, v: Floats) -> Limits:
+    """The same with nothing in it that is not a number, however damaged the sums."""
+    shown = forms.shown & np.isfinite(estimate) & np.isfinite(low) & np.isfinite(high)
     return Limits(
         estimate=np.where(np.isfinite(estimate), estimate, 0.0),
         low=np.where(shown, low, -np.inf),
         high=np.where(shown, high, np.inf),
         variance=np.where(np.isfinite(v), v, 0.0),
-        rows=forms.rows,
+        rows=np.where(np.isfinite(forms.rows), forms.rows, 0.0),
         shown=shown,
     )
