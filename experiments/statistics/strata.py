@@ -42,17 +42,17 @@ def stratified_effect(strata: Sequence[tuple[Moments, Moments]]) -> Effect | Mis
     >>> round(stratified_effect([first, second]).difference.standard_error, 9)
     0.033345746
     """
-    return _weighted(_effects(strata, _plain))
+    return _weighted([_plain(*cell) for cell in _cells(strata, _plain)])
 
 
 def stratified_cuped_effect(strata: Sequence[tuple[JointMoments, JointMoments]]) -> Effect | Missing:
     """The effect on a mean, every stratum adjusted by its covariate before."""
-    return _weighted(_effects(strata, cuped_effect))
+    return _weighted([cuped_effect(*cell) for cell in _cells(strata, cuped_effect)])
 
 
 def stratified_ratio_effect(strata: Sequence[tuple[JointMoments, JointMoments]]) -> Effect | Missing:
     """The effect on a ratio of two metrics per unit, whose numerator and denominator are stratified."""
-    cells = [cell for cell, _ in _effects(strata, _plain_ratio)]
+    cells = _cells(strata, _plain_ratio)
     if not cells:
         return Missing("no stratum has values that vary in both variants")
     points, covariances = zip(*(_numerators_and_denominators(*cell) for cell in cells), strict=True)
@@ -66,19 +66,18 @@ def stratified_ratio_effect(strata: Sequence[tuple[JointMoments, JointMoments]])
     return _effect(m / d, (m + more_m) / treated - m / d, _quadratic(np.array([base, new - base]), covariance), rows)
 
 
-def _effects(
+def _cells(
     strata: Sequence[tuple[Sums, Sums]], effect: Callable[[Sums, Sums], Effect | Missing]
-) -> list[tuple[tuple[Sums, Sums], Effect]]:
-    """Each stratum with its effect, those that have none put together with the largest."""
+) -> list[tuple[Sums, Sums]]:
+    """The strata that have an effect, those that have none put together with the largest."""
     ordered = sorted(strata, key=lambda cell: cell[0].rows + cell[1].rows, reverse=True)
-    poor: list[tuple[Sums, Sums]] = [cell for cell in ordered[1:] if isinstance(effect(*cell), Missing)]
-    rich: list[tuple[Sums, Sums]] = [cell for cell in ordered[1:] if not isinstance(effect(*cell), Missing)]
-    largest = ordered[0] if ordered else None
-    for cell in poor:
-        largest = (largest[0] + cell[0], largest[1] + cell[1]) if largest is not None else cell
-    cells = rich if largest is None else [largest, *rich]
-    found = [(cell, effect(*cell)) for cell in cells]
-    return [(cell, value) for cell, value in found if isinstance(value, Effect)]
+    cells = ordered[:1]
+    for control, treatment in ordered[1:]:
+        if isinstance(effect(control, treatment), Missing):
+            cells[0] = (cells[0][0] + control, cells[0][1] + treatment)
+        else:
+            cells.append((control, treatment))
+    return [cell for cell in cells if not isinstance(effect(*cell), Missing)]
 
 
 def _plain(control: Moments, treatment: Moments) -> Effect | Missing:
@@ -95,9 +94,9 @@ def _of(control: Estimate | Missing, treatment: Estimate | Missing) -> Effect | 
     return treatment if isinstance(treatment, Missing) else effect_of(control, treatment)
 
 
-def _weighted(cells: Sequence[tuple[object, Effect]]) -> Effect | Missing:
+def _weighted(found: Sequence[Effect | Missing]) -> Effect | Missing:
     """The effects of strata weighted by their shares."""
-    effects = [effect for _, effect in cells]
+    effects = [effect for effect in found if isinstance(effect, Effect)]
     if not effects:
         return Missing("no stratum has values that vary in both variants")
     points = np.array([[effect.baseline, effect.value] for effect in effects])

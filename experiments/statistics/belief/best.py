@@ -21,6 +21,7 @@ import numpy as np
 
 from bandit.chance.quadrature import expected_loss_beta, expected_loss_normal, prob_best_beta, prob_best_normal
 from bandit.types import Floats
+from bandit.validation import require
 from experiments.statistics.moments import Missing, Moments
 
 MIN_NUMERIC_ROWS = 10
@@ -68,3 +69,32 @@ def belief_normal(variants: Sequence[Moments]) -> Belief | Missing:
 
 def _belief(best: Floats, loss: Floats) -> Belief:
     return Belief(best=tuple(best.ravel().tolist()), loss=tuple(loss.ravel().tolist()))
+
+
+def top_two(mean: Sequence[float], sd: Sequence[float]) -> Floats:
+    """Return (K,) half the chance to be the best or the second best, for independent normals: top-two Thompson weights.
+
+    P(second = k) = Σ_j [P(k best without j) − P(k best)]. Russo 2016, Simple Bayesian algorithms for best arm
+    identification, §3.3, at an even split.
+
+    >>> top_two([0.0, 0.0, -50.0], [1.0, 1.0, 1.0]).round(6).tolist()
+    [0.5, 0.5, 0.0]
+    """
+    require(len(mean) == len(sd) > 1, f"there must be two variants at least, found {len(mean)} and {len(sd)}")
+    means, sds = np.asarray(mean, dtype=np.float64), np.asarray(sd, dtype=np.float64)
+    best = prob_best_normal(means, sds)[0]
+    either = best.copy()
+    for left_out in range(len(means)):
+        rest = np.arange(len(means)) != left_out
+        either[rest] += prob_best_normal(means[rest], sds[rest])[0] - best[rest]
+    return np.asarray(np.maximum(either, 0.0) / either.sum())
+
+
+def floored(shares: Sequence[float] | Floats, floor: float) -> Floats:
+    """Return (K,) shares raised to ``floor`` where below, then scaled to one: so the least is a little under ``floor``.
+
+    >>> floored([0.0, 0.2, 0.8], 0.01).round(6).tolist()
+    [0.009901, 0.19802, 0.792079]
+    """
+    raised = np.maximum(np.asarray(shares, dtype=np.float64), floor)
+    return np.asarray(raised / raised.sum())
