@@ -20,7 +20,7 @@ from experiments.delayed import learns_open_rows
 from experiments.errors import Invalid, NotJSON, wrong
 from experiments.goals import Goal
 from experiments.measuring import check_distinct, check_measures, frozen_measures
-from experiments.model import Definition, Micros, Role
+from experiments.model import Definition, Micros
 
 MAX_VARIANTS = 200
 MAX_BYTES = 1 << 20
@@ -64,16 +64,16 @@ def warnings(definition: Definition) -> list[str]:
     >>> warnings(parse(b'{"key": "k", "variants": [{"key": "a"}], "metrics": [{"key": "m", "window_seconds": 86400}]}'))
     ['metrics[0].window_seconds: learns late: nothing is learned before the first reward windows of 24 h have closed.']
     """
+    rewarded = [(metric.window_seconds, -i) for i, metric in enumerate(definition.metrics) if metric.has_outcome]
+    seconds, last = max(rewarded)
+    if seconds <= LATE_SECONDS:
+        return []
     late = (
         "nothing is learned before the first reward windows of {} h have closed."
         if learns_open_rows(definition)
         else "a reward window of {} h teaches nothing before it has closed; other policies learn from open ones, too."
     )
-    return [
-        f"metrics[{i}].window_seconds: learns late: {late.format(f'{metric.window_seconds / 3600:g}')}"
-        for i, metric in enumerate(definition.metrics)
-        if metric.role is Role.OBJECTIVE and metric.window_seconds > LATE_SECONDS
-    ]
+    return [f"metrics[{-last}].window_seconds: learns late: {late.format(f'{seconds / 3600:g}')}"]
 
 
 def parse_time(text: str) -> Micros:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bandit.delays import LearnsOpenRows
 from bandit.registry import policy_class
-from experiments.model import Definition, Role
+from experiments.model import Definition
 
 LONG_SECONDS = 600
 """Windows from here on are worth it: rows of shorter ones mature before much could be learned of them."""
@@ -25,6 +25,5 @@ def learns_open_rows(definition: Definition) -> bool:
 
 
 def is_long(definition: Definition) -> bool:
-    """Say whether the window of its objective is long."""
-    windows = [metric.window_seconds for metric in definition.metrics if metric.role is Role.OBJECTIVE]
-    return any(window >= LONG_SECONDS for window in windows)
+    """Say whether its rows stay open for long: until the longest of their windows has closed."""
+    return definition.window >= LONG_SECONDS * 1_000_000

@@ -4,9 +4,9 @@ The learned state is made of matured rows alone and goes on from step to step as
 a version that is published, stands the state that workers serve: a copy that knows the open rows as well, each by the
 share of its reward that is seen by its age (:mod:`bandit.delays`). It is made anew for every version.
 
-What is read is bounded whatever the traffic. The open rows lie in stretches of a 96th of the window, by the time of
-their decisions. Of each the first 500 are read, and again whenever they are a sixteenth older: what changes is soon
-seen where much changes. Each counts as one row: where more came they are a sample, from which less is learned, and
+What is read is bounded whatever the traffic. The open rows lie in stretches of a 96th of the longest window, by the
+time of their decisions. Of each the first 500 are read, and again whenever they are a sixteenth older: what changes is
+soon seen where much changes. Each counts as one row: where more came they are a sample, from which less is learned, and
 nothing wrong. To read 48,000 rows once takes 6 s of a core, and a day with a window of a day 10 minutes.
 """
 
@@ -73,17 +73,17 @@ class Opened:
     store
         Read, never written.
     experiment
-        Its objective has a window for which :func:`experiments.delayed.learns_open_rows` holds.
+        Its rows are open for so long that :func:`experiments.delayed.learns_open_rows` holds.
     """
 
     def __init__(self, store: OpenStore, experiment: Experiment) -> None:
         self._store = store
         self._experiment = experiment
-        self._window = experiment.objective.window
+        self._window = experiment.definition.window
         self._width = -(-self._window // STRETCHES)
         self._stretches: dict[int, _Stretch] = {}
         self.version = experiment.version
-        self.period = min(max(self._window // PERIODS, SHORTEST), LONGEST)
+        self.period = min(max(experiment.objective.window // PERIODS, SHORTEST), LONGEST)
         """How long what is served stays good, in µs."""
         self.complete = False
         """Whether every stretch was read at least once."""
@@ -144,16 +144,16 @@ class Opened:
         kept = [each for each in found if each.row.variant in self._experiment.variant_keys]
         ages = [_NOTHING if each.age is None else each.age for each in kept]
         batch = learner.batch_of([each.row for each in kept], self._experiment)
-        return _Stretch(batch, np.array(ages, dtype=np.int64), _came(found, self._window), watermark)
+        came = _came(found, self._experiment.objective.window)
+        return _Stretch(batch, np.array(ages, dtype=np.int64), came, watermark)
 
 
 def _came(rows: Sequence[OpenRow], window: Micros) -> Floats:
-    """Return the rewards of open rows, as :attr:`_Stretch.came` has them."""
+    """Return the rewards of open rows, as :attr:`_Stretch.came` has them; all are known where the window has closed."""
     begin = edges(window)
     came = [
-        (each.row.time, begin[bucket], each.age, share)
+        (each.row.time, begin[bucket], window if each.age is None else each.age, share)
         for each in rows
-        if each.age is not None
         for bucket, share in each.row.delays
     ]
     return np.array(came, dtype=np.float64).reshape(len(came), 4)

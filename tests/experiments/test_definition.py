@@ -147,6 +147,9 @@ def test_warnings() -> None:
     assert warnings(parse(BODY)) == []
     (warning,) = warnings(parse(BODY | {"metrics": [{"key": "sale", "window_seconds": 7200}]}))
     assert warning.startswith("metrics[0].window_seconds: learns late")
+    slow = {"key": "kept", "role": "guardrail", "window_seconds": 9000}
+    (warning,) = warnings(parse(BODY | {"metrics": [{"key": "sale", "window_seconds": 7200}, slow]}))
+    assert warning.startswith("metrics[1].window_seconds: learns late: nothing is learned before the first reward wind")
 
 
 def test_time() -> None:

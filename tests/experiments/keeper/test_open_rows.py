@@ -166,6 +166,24 @@ def test_the_first_window_teaches(world: World, store: Store, leader: Leader, cl
     assert relearn(store, "k").matches
 
 
+def test_a_slower_metric_keeps_nothing_waiting(world: World, store: Store, leader: Leader, clock) -> None:
+    """Rows whose objective is known count whole before they mature, which waits for the longest window."""
+    slow = {"key": "kept", "role": "guardrail", "window_seconds": 10 * WINDOW}
+    world.begin(metrics=[{"key": "m", "window_seconds": 60}, slow])
+    world.visit(400, seconds=WINDOW, delay=30)
+    clock.now += 60 * SECOND
+    work(leader, clock, AGAIN)
+    version = newest(store)
+    served = policies.from_bytes(version.served or b"").state
+    assert version.rows == 0
+    assert (served["total"].sum(), served["n"].sum()) == (199, 400)  # of the last visit, nothing came yet
+    clock.now += 10 * WINDOW * SECOND
+    work(leader, clock)
+    learned = policies.from_bytes(newest(store).blob or b"").state
+    assert (newest(store).rows, learned["total"].sum(), learned["n"].sum()) == (400, 199, 400)
+    assert relearn(store, "k").matches
+
+
 @pytest.mark.parametrize("name", ["thompson", "linear_thompson"])
 def test_open_rows_are_served_and_not_learned(world: World, store: Store, leader: Leader, clock, name: str) -> None:
     """A version holds the learned state, which relearning gives, and beside it the one that knows the open rows."""
