@@ -29,10 +29,11 @@ class Analysing(Room):
             row = connection.execute(query).one_or_none()
             return None if row is None else AnalysisState(row.experiment_id, row.seq, bytes(row.blob), row.time)
 
-    def put_analysis(self, state: AnalysisState) -> None:
-        """Keep a state in the place of the one before: for imported logs, of which nobody is the leader."""
+    def put_analysis(self, state: AnalysisState, proofs: Sequence[Proof] = ()) -> None:
+        """Keep a state in the place of the one before, and new proofs: of imported logs, which have no leader."""
         with self._database.writing() as connection:
             put_state(connection, state)
+            add_proofs(connection, state.experiment_id, proofs)
 
     def proofs(self, experiment_id: int) -> list[Proof]:
         """Read what was proved, in the order of time."""
@@ -49,7 +50,7 @@ def put_state(connection: Connection, state: AnalysisState) -> None:
 def add_proofs(connection: Connection, experiment_id: int, proofs: Sequence[Proof]) -> None:
     """Keep the proofs that are new; the first of those that say the same stays, with its date.
 
-    Nobody else adds any meanwhile: the caller holds the leader's lease.
+    Nobody else adds any meanwhile: the caller holds the leader's lease, or nobody leads that experiment.
     """
     known = {proof.identity for proof in read_proofs(connection, experiment_id)} if proofs else set()
     new = {proof.identity: proof for proof in reversed(proofs) if proof.identity not in known}
