@@ -4,10 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help install demo run test lint bench chaos lock clean
+.PHONY: help install demo run test lint bench bench-statistics chaos lock clean
 
 help: ## Say what each target does.
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 18
 
 install: $(VENV)/.runtime ## Make .venv with the locked versions and the `landit` command.
 
@@ -29,6 +29,10 @@ bench: $(VENV)/.development ## Measure the speed of serving, policies and offlin
 	@$(BIN)/landit bench choose
 	@$(BIN)/landit bench policy
 	@$(BIN)/landit bench offline
+
+bench-statistics: $(VENV)/.development ## Simulate how often any interval of a page ever misses, under real policies (hours; resumes).
+	@$(BIN)/python -m tests.validity $(ARGS) validity.jsonl
+	@$(BIN)/python -m tests.validity --table validity.jsonl
 
 chaos: $(VENV)/.development ## Kill workers, keeper, supervisor and the whole group under load, ten times each.
 	@$(BIN)/python -m tests.chaos $(ARGS)
