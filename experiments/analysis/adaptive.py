@@ -1,0 +1,153 @@
+"""What the rows of moving traffic say: by the doubly robust sums, which hold whatever moved it.
+
+The lanes of a metric (all rows, then segment values) are worked out together, and read one by one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+
+from bandit.types import Floats
+from experiments.analysis.question import Question
+from experiments.analysis.values import SERVED, UNIFORM, ContrastFinding, VariantFinding
+from experiments.statistics.adaptive import inference
+from experiments.statistics.adaptive.inference import Limits
+from experiments.statistics.adaptive.kernel import MIN_REWARDS, MIN_ROWS
+from experiments.statistics.adaptive.sums import AdaptiveSums
+from experiments.statistics.sequential import ALPHA
+
+
+class AdaptiveLanes:
+    """Limits of several lanes at once.
+
+    Parameters
+    ----------
+    sums
+        With lanes.
+    variants
+        (K,) keys of its places.
+    question
+        What is asked of every lane.
+    """
+
+    def __init__(self, sums: AdaptiveSums, variants: Sequence[str], question: Question) -> None:
+        self.sums = sums
+        self.question = question
+        self.places = {key: place for place, key in enumerate((*variants, UNIFORM, SERVED))}
+
+    @cached_property
+    def means(self) -> Limits:
+        """(R, T) at 5%."""
+        return inference.means(self.sums, alpha=ALPHA, n_star=self.question.n_star)
+
+    @cached_property
+    def contrasts(self) -> Limits:
+        """(R, T, T) at the question's level."""
+        return inference.contrasts(self.sums, alpha=self.question.alpha, n_star=self.question.n_star)
+
+    @cached_property
+    def lifts(self) -> Limits:
+        """(R, T, T) at the question's level."""
+        return inference.lifts(self.sums, alpha=self.question.alpha, n_star=self.question.n_star)
+
+    @cached_property
+    def log_e(self) -> Floats:
+        """(R, T, T) against no difference."""
+        return inference.log_e(self.sums, alpha=self.question.alpha, n_star=self.question.n_star)
+
+    @cached_property
+    def worst(self) -> Limits:
+        """(R, T, T) one-sided limits of the difference."""
+        return inference.one_sided(self.sums, alpha=self.question.alpha, n_star=self.question.n_star)
+
+    @cached_property
+    def lost(self) -> Limits:
+        """(R, T, T) one-sided limits of what is left of a difference once the margin is taken off."""
+        margin = self.question.margin
+        if margin == 0:
+            return self.worst
+        factor = 1 - margin if self.question.better_up else 1 + margin
+        return inference.one_sided(self.sums, alpha=self.question.alpha, n_star=self.question.n_star, factor=factor)
+
+    def lane(self, place: int) -> AdaptiveEngine:
+        """Return what answers for one lane."""
+        return AdaptiveEngine(self, place)
+
+
+class AdaptiveEngine:
+    """Answers for one lane."""
+
+    def __init__(self, lanes: AdaptiveLanes, lane: int) -> None:
+        self._lanes, self._lane = lanes, lane
+
+    def mean(self, variant: str) -> VariantFinding:
+        """The mean of a variant, with limits at 5%; also of ``SERVED`` and ``UNIFORM``."""
+        place = self._lanes.places.get(variant)
+        if place is None:
+            return VariantFinding(variant, 0, reason="no rows have matured yet")
+        found, at = self._lanes.means, (self._lane, place)
+        rows = int(found.rows[at])
+        if not found.shown[at]:
+            return VariantFinding(variant, rows, reason=self._lacking(rows) or "it is not told from zero yet")
+        low, high = self._lanes.question.clipped(float(found.low[at]), float(found.high[at]))
+        return VariantFinding(variant, rows, float(found.estimate[at]), low, high)
+
+    def contrast(self, variant: str, other: str) -> ContrastFinding:
+        """A variant less another one, with limits at the question's level; also of ``SERVED`` and ``UNIFORM``."""
+        finding = ContrastFinding(variant, other, alpha=self._lanes.question.alpha)
+        places = self._lanes.places
+        if variant not in places or other not in places:
+            return replace(finding, reason="no rows have matured yet", lift_reason="no rows have matured yet")
+        at = (self._lane, places[variant], places[other])
+        found = self._lanes.contrasts
+        rows = int(found.rows[at])
+        if not found.shown[at]:
+            reason = self._lacking(rows) or "the values do not differ yet"
+            return replace(finding, rows=rows, reason=reason, lift_reason=reason)
+        log_e = float(self._lanes.log_e[at])
+        finding = replace(
+            finding,
+            rows=rows,
+            difference=float(found.estimate[at]),
+            low=float(found.low[at]),
+            high=float(found.high[at]),
+            p_value=math.exp(min(-log_e, 0.0)),
+            log_e=log_e,
+        )
+        return self._one_sided(self._lifted(finding, at), at)
+
+    def _lifted(self, finding: ContrastFinding, at: tuple[int, int, int]) -> ContrastFinding:
+        found = self._lanes.lifts
+        if not found.shown[at]:
+            return replace(finding, lift_reason=f"the mean of {finding.other} is not told from zero yet")
+        lift, low, high = (float(array[at]) for array in (found.estimate, found.low, found.high))
+        return replace(finding, lift=lift, lift_low=low, lift_high=high)
+
+    def _one_sided(self, finding: ContrastFinding, at: tuple[int, int, int]) -> ContrastFinding:
+        """Add the limit in the bad direction, and what it proves about the margin."""
+        up, worst, lost = self._lanes.question.better_up, self._lanes.worst, self._lanes.lost
+        if not (worst.shown[at] and lost.shown[at] and self._above_zero(at)):
+            return finding
+        above, below = bool(lost.low[at] > 0), bool(lost.high[at] < 0)
+        limit = float(worst.low[at] if up else worst.high[at])
+        return replace(finding, worst=limit, not_worse=above if up else below, harmed=below if up else above)
+
+    def _above_zero(self, at: tuple[int, int, int]) -> bool:
+        """Whether the other's mean is positive, so that the margin is a share of it."""
+        lane, _, other = at
+        return self._lanes.question.margin == 0 or bool(self._lanes.means.estimate[lane, other] > 0)
+
+    def _lacking(self, rows: int) -> str:
+        """Say what keeps all limits of the lane from being shown; empty where nothing does."""
+        if rows < MIN_ROWS:
+            return f"needs {MIN_ROWS} rows, there are {rows}"
+        sums = self._lanes.sums
+        if sums.size[self._lane, 0] > 0:
+            return ""
+        rewarded = int(sums.rewarded[self._lane].min())
+        if rewarded < MIN_REWARDS:
+            return f"needs {MIN_REWARDS} rows with an outcome other than the usual one, there are {rewarded}"
+        return "all values are equal"

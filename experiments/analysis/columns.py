@@ -1,0 +1,97 @@
+"""Analysis rows as arrays: what is read of each row, once for all metrics and segments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bandit.features.attributes import is_number
+from bandit.types import Bools, Context, Floats, Ints
+from experiments.analysis.frame import BALANCE, Frame
+from experiments.store import AnalysisRow
+
+DAY = 86_400_000_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Columns:
+    """n rows in their order, over the K variants that an analysis knows.
+
+    Parameters
+    ----------
+    chosen, p
+        (n,) places of the chosen variants and (n, K) logged probabilities, which sum to one.
+    lanes
+        (n, S) where a row is counted besides the first lane: one lane a split.
+    features
+        (n, d) what forecasts may read.
+    days
+        (n,) days since 1970 on which the decisions were made.
+    crossed
+        (n,) whether the unit was served another variant before the row matured.
+    outcomes
+        (n,) of each metric, and the covariate less its center; NaN where a row has none.
+    """
+
+    chosen: Ints
+    p: Floats
+    lanes: Ints
+    features: Floats
+    days: Ints
+    crossed: Bools
+    outcomes: dict[str, Floats]
+
+
+def columns_of(rows: Sequence[AnalysisRow], places: Mapping[str, int], frame: Frame) -> Columns:
+    """Read rows, each of a variant in ``places``."""
+    contexts = [row.context for row in rows]
+    names = dict.fromkeys(name for channels in frame.metrics for name in channels.outcomes)
+    return Columns(
+        chosen=np.array([places[row.variant] for row in rows], dtype=np.int64),
+        p=_probabilities(rows, places),
+        lanes=_lanes(contexts, frame),
+        features=frame.schema.encode(contexts),
+        days=np.array([row.time // DAY for row in rows], dtype=np.int64),
+        crossed=np.array([row.crossed for row in rows], dtype=np.bool_),
+        outcomes={name: _outcomes(rows, name) for name in names} | {BALANCE: _covariate(contexts, frame)},
+    )
+
+
+def _probabilities(rows: Sequence[AnalysisRow], places: Mapping[str, int]) -> Floats:
+    """Logged probabilities by place, those of variants that are not known any more shared among the others."""
+    p = np.zeros((len(rows), len(places)))
+    moves: dict[tuple[str, ...], tuple[list[int], list[int]]] = {}
+    for index, row in enumerate(rows):
+        if row.variants not in moves:
+            known = [(i, places[key]) for i, key in enumerate(row.variants) if key in places]
+            moves[row.variants] = [i for i, _ in known], [place for _, place in known]
+        source, target = moves[row.variants]
+        p[index, target] = row.distribution[source]
+        if len(source) < len(row.variants):
+            p[index] /= p[index].sum()
+    return p
+
+
+def _lanes(contexts: Sequence[Context], frame: Frame) -> Ints:
+    lanes = np.empty((len(contexts), len(frame.splits)), dtype=np.int64)
+    first = 1
+    for column, split in enumerate(frame.splits):
+        lanes[:, column] = first + split.places(contexts)
+        first += len(split.labels)
+    return lanes
+
+
+def _covariate(contexts: Sequence[Context], frame: Frame) -> Floats:
+    if frame.covariate is None:
+        return np.full(len(contexts), np.nan)
+    values: list[Any] = [context.get(frame.covariate) for context in contexts]
+    return np.array([value - frame.center if is_number(value) else np.nan for value in values], dtype=np.float64)
+
+
+def _outcomes(rows: Sequence[AnalysisRow], name: str) -> Floats:
+    values = np.array([row.outcomes.get(name, np.nan) for row in rows], dtype=np.float64)
+    values[~np.isfinite(values)] = np.nan
+    return values

@@ -1,0 +1,106 @@
+"""What the rows of a fixed split say: one weight vector drew them all, so their own means are to be trusted.
+
+With a covariate, differences are adjusted by it (CUPED); a ratio is compared by the delta method per unit. Limits are
+those of :mod:`experiments.statistics.sequential`, which hold at every look.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from experiments.analysis.ledger import Ledger
+from experiments.analysis.question import Question
+from experiments.analysis.values import ContrastFinding, VariantFinding
+from experiments.statistics import sequential
+from experiments.statistics.covariates import cuped_effect, cuped_means, cuped_theta, metric_ratio
+from experiments.statistics.effect import Effect, effect_of
+from experiments.statistics.moments import Missing
+from experiments.statistics.sequential import ALPHA, Tuning
+
+NO_ROWS = Missing("no rows have matured yet")
+
+
+class FixedEngine:
+    """Answers for one ledger of a fixed split.
+
+    Parameters
+    ----------
+    ledger
+        The sums.
+    question
+        What is asked.
+    """
+
+    def __init__(self, ledger: Ledger, question: Question) -> None:
+        self._question = question
+        joint = self._joint = ledger.joint
+        self._theta = cuped_theta(list(joint.values())) if question.adjusted else None
+        moments = ledger.moments
+        lacking = {key: sequential.missing_rows(found) for key, found in moments.items()}
+        plain = {
+            key: metric_ratio(self._joint[key]) if question.ratio else moments[key].estimate()
+            for key in ledger.variants
+        }
+        self._plain = {key: lacking[key] or plain[key] for key in ledger.variants}
+        self._shown = dict(self._plain)
+        if self._theta is not None:
+            means = cuped_means(list(joint.values()), theta=self._theta)
+            self._shown |= {key: lacking[key] or mean for key, mean in zip(ledger.variants, means, strict=True)}
+
+    def mean(self, variant: str) -> VariantFinding:
+        """The mean of a variant, with limits at 5%."""
+        rows = self._joint[variant].rows if variant in self._joint else 0
+        estimate = self._shown.get(variant, NO_ROWS)
+        if isinstance(estimate, Missing):
+            return VariantFinding(variant, rows, reason=estimate.reason)
+        found = sequential.interval(estimate, Tuning(ALPHA, self._question.n_star))
+        low, high = self._question.clipped(found.low, found.high)
+        return VariantFinding(variant, rows, found.estimate, low, high)
+
+    def contrast(self, variant: str, other: str) -> ContrastFinding:
+        """A variant less another one, with limits at the question's level."""
+        found = ContrastFinding(variant, other, alpha=self._question.alpha)
+        effect = self._effect(variant, other)
+        if isinstance(effect, Missing):
+            return replace(found, reason=effect.reason, lift_reason=effect.reason)
+        tuning = Tuning(self._question.alpha, self._question.n_star)
+        difference = effect.difference
+        limits, log_e = sequential.interval(difference, tuning), sequential.log_e_value(difference, tuning)
+        lift = sequential.lift(effect, tuning)
+        known = None if isinstance(lift, Missing) else lift
+        found = replace(
+            found,
+            rows=effect.rows,
+            difference=limits.estimate,
+            low=limits.low,
+            high=limits.high,
+            lift=None if known is None else known.estimate,
+            lift_low=None if known is None else known.low,
+            lift_high=None if known is None else known.high,
+            lift_reason=lift.reason if isinstance(lift, Missing) else "",
+            p_value=math.exp(min(-log_e, 0.0)),
+            log_e=log_e,
+        )
+        return self._one_sided(found, effect, tuning)
+
+    def _effect(self, variant: str, other: str) -> Effect | Missing:
+        treatment, control = self._plain.get(variant, NO_ROWS), self._plain.get(other, NO_ROWS)
+        if isinstance(treatment, Missing):
+            return Missing(f"{variant}: {treatment.reason}")
+        if isinstance(control, Missing):
+            return Missing(f"{other}: {control.reason}")
+        if self._theta is not None:
+            return cuped_effect(self._joint[other], self._joint[variant], theta=self._theta)
+        return effect_of(control, treatment)
+
+    def _one_sided(self, finding: ContrastFinding, effect: Effect, tuning: Tuning) -> ContrastFinding:
+        """Add the limit in the bad direction, and what it proves about the margin."""
+        up, margin = self._question.better_up, self._question.margin
+        lost = effect.contrast(-margin if up else margin)
+        if not lost.variance > 0:
+            return finding
+        low, high = sequential.lower_limit, sequential.upper_limit
+        above, below = low(lost, tuning) > 0, high(lost, tuning) < 0
+        worst = low(effect.difference, tuning) if up else high(effect.difference, tuning)
+        return replace(finding, worst=worst, not_worse=above if up else below, harmed=below if up else above)

@@ -1,0 +1,209 @@
+"""What is proved now: statements from the sequences alone, each to be frozen with its date when it is first made.
+
+==============  =======================================================================  ====================
+kind            proved where                                                             numbers
+==============  =======================================================================  ====================
+BEST            it beats every other enabled variant, each at 5%/(K − 1); where the best  the closest of those
+                may change over time, at 5%/(K(K − 1)/2)                                 differences
+BETTER, WORSE   it is told from the control: of the objective and of guardrails by Holm,  difference
+                of secondary metrics and of segments by e-BH
+NOT_WORSE       one-sided, at the level of its contrast: not worse by more than the       lift
+                metric's margin (which has to be more than 0)
+HARMED          one-sided, of a guardrail: worse by more than its margin                 difference
+NO_DIFFERENCE   both limits of the objective's lift are within what would matter         lift
+PERSONALISED    what was served beats showing it to all, each at 5%/K; policies that      difference
+                see a context only
+==============  =======================================================================  ====================
+
+'Best' is right although the variant is chosen afterwards: for a false claim one of the K − 1 contrasts of the truly
+best has to err. All of it speaks of the average since ``since``: a variant may have become better, or worse, lately.
+
+References
+----------
+Waudby-Smith, Arbour, Sinha, Kennedy, Ramdas, arXiv:2103.06476 (sequences). Holm 1979. Wang and Ramdas 2022 (e-BH).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from experiments.analysis.analysis import Analysis
+from experiments.analysis.inference import Survey, survey
+from experiments.analysis.reader import Reader
+from experiments.analysis.values import UNIFORM, ContrastFinding, MetricFindings
+from experiments.contenders import sees_context
+from experiments.model import Experiment, Metric, Micros, Proof, ProofKind, Role
+from experiments.statistics.sequential import ALPHA
+
+
+@dataclass(frozen=True, slots=True)
+class _Numbers:
+    """An estimate and its limits, in the direction of the metric."""
+
+    estimate: float
+    low: float | None
+    high: float | None
+
+    def better(self, *, up: bool) -> bool:
+        """Whether the limits are on the good side of zero."""
+        return (self.low or 0.0) > 0 if up else (self.high or 0.0) < 0
+
+    @property
+    def mirrored(self) -> _Numbers:
+        """Of the other one less this one."""
+        flip = [None if end is None else -end for end in (self.high, self.low)]
+        return _Numbers(-self.estimate, flip[0], flip[1])
+
+
+@dataclass(frozen=True, slots=True)
+class _Scribe:
+    """Writes proofs of one look."""
+
+    analysis: Analysis
+    time: Micros
+
+    def write(
+        self,
+        kind: ProofKind,
+        metric: Metric,
+        variant: str,
+        numbers: _Numbers,
+        *,
+        other: str | None = None,
+        segment: str | None = None,
+    ) -> Proof:
+        """Return a proof of this look."""
+        return Proof(
+            kind=kind,
+            metric=metric.key,
+            variant=variant,
+            other=other,
+            segment=segment,
+            seq=self.analysis.seq,
+            time=self.time,
+            since=self.analysis.since,
+            estimate=numbers.estimate,
+            low=numbers.low,
+            high=numbers.high,
+            alpha=ALPHA,
+        )
+
+
+def proved(analysis: Analysis, experiment: Experiment, *, time: Micros, found: Survey | None = None) -> list[Proof]:
+    """Return every statement that the sums prove now, those of earlier looks among them as long as they still hold.
+
+    Parameters
+    ----------
+    analysis
+        Fitted to the experiment.
+    experiment
+        As it is in force.
+    time
+        The date of the proofs.
+    found
+        The survey of both, where there is one already.
+    """
+    known = survey(analysis, experiment) if found is None else found
+    scribe = _Scribe(analysis, time)
+    proofs = [*_of_objective(scribe, experiment, known.of(experiment.objective.key))]
+    for metric in experiment.definition.metrics:
+        proofs += _of_metric(scribe, metric, known.of(metric.key))
+        for segment in known.segments:
+            if (metric.key, segment) in known.findings:
+                proofs += _told_apart(scribe, metric, known.of(metric.key, segment))
+    return proofs
+
+
+def beaten(analysis: Analysis, experiment: Experiment) -> frozenset[str]:
+    """Return the enabled variants that another enabled one is proved to beat, of the objective."""
+    metric = experiment.objective
+    pairs = _both_ways(Reader(analysis, experiment).pairs(metric))
+    enabled = _enabled(experiment)
+    return frozenset(
+        loser
+        for (winner, loser), numbers in pairs.items()
+        if winner in enabled and loser in enabled and numbers.better(up=metric.better_up)
+    )
+
+
+def _of_objective(scribe: _Scribe, experiment: Experiment, found: MetricFindings) -> Iterator[Proof]:
+    """Who is best; what makes no difference; whether choosing by the visitor pays."""
+    metric, enabled = experiment.objective, _enabled(experiment)
+    yield from _best(scribe, metric, enabled, found)
+    matters = experiment.definition.smallest_lift
+    for contrast in found.contrasts:
+        lift = _lift(contrast)
+        if matters is not None and lift is not None and -matters < (lift.low or 0.0) <= (lift.high or 0.0) < matters:
+            yield scribe.write(ProofKind.NO_DIFFERENCE, metric, contrast.variant, lift, other=contrast.other)
+    if not sees_context(experiment.definition):
+        return
+    for contrast in found.served:
+        numbers = _difference(contrast)
+        fixed = contrast.other != UNIFORM and contrast.other in enabled
+        if fixed and numbers is not None and numbers.better(up=metric.better_up):
+            yield scribe.write(ProofKind.PERSONALISED, metric, contrast.other, numbers)
+
+
+def _best(scribe: _Scribe, metric: Metric, enabled: Sequence[str], found: MetricFindings) -> Iterator[Proof]:
+    pairs = _both_ways(found.pairs)
+    for key in enabled:
+        others = [pairs.get((key, other)) for other in enabled if other != key]
+        told = [numbers for numbers in others if numbers is not None and numbers.better(up=metric.better_up)]
+        if told and len(told) == len(others):
+            closest = min(told, key=lambda numbers: abs(numbers.estimate))
+            yield scribe.write(ProofKind.BEST, metric, key, closest)
+
+
+def _of_metric(scribe: _Scribe, metric: Metric, found: MetricFindings) -> Iterator[Proof]:
+    """Who is told from the control, who is not worse, who does harm."""
+    yield from _told_apart(scribe, metric, found)
+    for contrast in found.contrasts:
+        lift, difference = _lift(contrast), _difference(contrast)
+        if contrast.not_worse and metric.margin > 0 and lift is not None:
+            numbers = _within_margin(lift, metric)
+            yield scribe.write(ProofKind.NOT_WORSE, metric, contrast.variant, numbers, other=contrast.other)
+        if contrast.harmed and metric.role is Role.GUARDRAIL and difference is not None:
+            yield scribe.write(ProofKind.HARMED, metric, contrast.variant, difference, other=contrast.other)
+
+
+def _told_apart(scribe: _Scribe, metric: Metric, found: MetricFindings) -> Iterator[Proof]:
+    segment = None if found.segment is None else str(found.segment)
+    for contrast in found.contrasts:
+        numbers = _difference(contrast)
+        if contrast.separated and numbers is not None:
+            better = (numbers.estimate > 0) == metric.better_up
+            kind = ProofKind.BETTER if better else ProofKind.WORSE
+            yield scribe.write(kind, metric, contrast.variant, numbers, other=contrast.other, segment=segment)
+
+
+def _within_margin(lift: _Numbers, metric: Metric) -> _Numbers:
+    """The one limit that 'not worse' is about, which is proved to be within the margin."""
+    if metric.better_up:
+        return _Numbers(lift.estimate, max(lift.low or 0.0, -metric.margin), None)
+    return _Numbers(lift.estimate, None, min(lift.high or 0.0, metric.margin))
+
+
+def _difference(contrast: ContrastFinding) -> _Numbers | None:
+    if contrast.difference is None:
+        return None
+    return _Numbers(contrast.difference, contrast.low, contrast.high)
+
+
+def _lift(contrast: ContrastFinding) -> _Numbers | None:
+    return None if contrast.lift is None else _Numbers(contrast.lift, contrast.lift_low, contrast.lift_high)
+
+
+def _both_ways(pairs: Sequence[ContrastFinding]) -> dict[tuple[str, str], _Numbers]:
+    """Return the numbers of each shown pair, and of its mirror image."""
+    found: dict[tuple[str, str], _Numbers] = {}
+    for pair in pairs:
+        numbers = _difference(pair)
+        if numbers is not None:
+            found[pair.variant, pair.other] = numbers
+            found[pair.other, pair.variant] = numbers.mirrored
+    return found
+
+
+def _enabled(experiment: Experiment) -> list[str]:
+    return [variant.key for variant in experiment.definition.variants if variant.enabled]
