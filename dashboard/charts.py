@@ -7,8 +7,10 @@ screen; a variant has the same place in every figure, and therefore the same col
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
+from experiments.model import MetricKind
 from experiments.report import ExperimentReport
 from experiments.report.values import iso
 
@@ -16,32 +18,50 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, s
 FEW = 8
 """Variants up to which a chart names each; more are told apart by pointing at them."""
 MARGIN = {"l": 8, "r": 16, "t": 8, "b": 8}
+SHARES = frozenset({MetricKind.CONVERSION, MetricKind.BOUNCE})
+"""Kinds whose mean is a share of visitors."""
 
 
-def rates_figure(report: ExperimentReport) -> dict[str, Any]:
-    """Return each variant's rate as a dot, with its always-valid interval where there is one."""
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One variant in the chart of a metric."""
+
+    key: str
+    label: str
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+def estimates_figure(report: ExperimentReport, metric: str) -> dict[str, Any]:
+    """Return each variant's estimate of a metric as a dot, with its always-valid interval where there is one.
+
+    Where no interval is valid, the dot is hollow and stands at the mean as it was observed.
+    """
     import plotly.graph_objects as go
 
+    kind = next(found.kind for found in report.metrics if found.key == metric)
+    points = _points(report, metric)
     figure = go.Figure(
         data=[
             go.Scatter(
-                x=[variant.rate],
-                y=[_label(variant.name, variant.key)],
-                error_x=_limits(variant.rate, variant.low, variant.high),
+                x=[point.value],
+                y=[point.label],
+                error_x=_limits(point.value, point.low, point.high),
                 mode="markers",
-                marker={"size": 11},
-                name=variant.key,
-                hovertemplate=f"%{{x:{_number(report)}}}<extra>{_plain(variant.key)}</extra>",
+                marker={"size": 11, "symbol": "circle" if point.low is not None else "circle-open"},
+                name=point.key,
+                hovertemplate=f"%{{x:{_number(kind)}}}{_between(point, kind)}<extra>{_plain(point.key)}</extra>",
             )
-            for variant in report.variants
+            for point in points
         ],
         layout={
             "showlegend": False,
             "margin": MARGIN,
-            "height": 96 + len(report.variants) * _row_height(len(report.variants)),
-            "xaxis": {"tickformat": _ticks(report), "automargin": True, "zeroline": False},
+            "height": 96 + len(points) * _row_height(len(points)),
+            "xaxis": {"tickformat": _ticks(kind), "automargin": True, "zeroline": False, "nticks": 7},
             "yaxis": {
-                "range": [len(report.variants) - 0.5, -0.5],
+                "range": [len(points) - 0.5, -0.5],
                 "automargin": True,
                 "showgrid": False,
                 "ticksuffix": "  ",
@@ -94,8 +114,7 @@ def _limits(rate: float | None, low: float | None, high: float | None) -> dict[s
     return {"type": "data", "symmetric": False, "array": [high - rate], "arrayminus": [rate - low], "thickness": 2}
 
 
-def _label(name: str, key: str) -> str:
-    text = name or key
+def _label(text: str) -> str:
     return _plain(text if len(text) <= 28 else f"{text[:27]}…")
 
 
@@ -104,16 +123,40 @@ def _plain(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _is_share(report: ExperimentReport) -> bool:
-    return any(metric.key == report.objective and metric.kind == "conversion" for metric in report.metrics)
+def _points(report: ExperimentReport, metric: str) -> list[Point]:
+    """The variants' estimates of a metric, each with the label of its variant: the key where names are repeated."""
+    names = [variant.name or variant.key for variant in report.variants]
+    labels = {
+        v.key: _label(name if names.count(name) == 1 else v.key) for v, name in zip(report.variants, names, strict=True)
+    }
+    if metric == report.objective:
+        return [Point(v.key, labels[v.key], _first(v.estimate, v.rate), v.low, v.high) for v in report.variants]
+    found = next(item for item in report.metrics if item.key == metric).variants
+    return [
+        Point(v.variant, labels.get(v.variant, v.variant), _first(v.estimate, v.mean), v.low, v.high) for v in found
+    ]
 
 
-def _ticks(report: ExperimentReport) -> str:
-    return ".2~%" if _is_share(report) else ",.4~r"
+def _first(estimate: float | None, observed: float | None) -> float | None:
+    return observed if estimate is None else estimate
 
 
-def _number(report: ExperimentReport) -> str:
-    return ".2%" if _is_share(report) else ",.3f"
+def _between(point: Point, kind: MetricKind) -> str:
+    if point.low is None or point.high is None:
+        return ""
+    return f"<br>{_text(point.low, kind)} to {_text(point.high, kind)}"
+
+
+def _text(value: float, kind: MetricKind) -> str:
+    return f"{value:.2%}" if kind in SHARES else f"{value:,.3f}"
+
+
+def _ticks(kind: MetricKind) -> str:
+    return ".2~%" if kind in SHARES else ",.4~r"
+
+
+def _number(kind: MetricKind) -> str:
+    return ".2%" if kind in SHARES else ",.3f"
 
 
 def _plain_json(figure: Any) -> dict[str, Any]:

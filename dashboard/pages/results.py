@@ -6,7 +6,7 @@ import csv
 import io
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, render_template
+from flask import Blueprint, Response, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 
 from dashboard import assets, charts
@@ -17,17 +17,22 @@ from dashboard.pages import snippets
 from experiments.access import Scope, UserRole
 from experiments.definition import warnings
 from experiments.model import Experiment
-from experiments.report import ExperimentReport, build_report
+from experiments.report import ExperimentReport, VariantReport, build_report
 
 pages = Blueprint("results", __name__, url_prefix="/experiments/<key>")
 
 COLUMNS = (
     *("key", "name", "visitors", "conversions", "rate", "low", "high"),
-    *("interval", "share", "belief_best", "expected_loss"),
+    *("interval", "share", "belief_best", "expected_loss", "estimate", "audit_low", "audit_high"),
 )
+CONTRAST_COLUMNS = (
+    *("difference", "low", "high", "lift", "lift_low", "lift_high"),
+    *("p_value", "e_value", "adjusted_p", "alpha", "proved"),
+)
+"""Of each variant against the control, after ``COLUMNS``; in the sheet they begin with ``control_``."""
 
-LIVE_PARTS = ("verdict", "numbers", "belief", "health", "figures")
-"""Templates of what changes while one looks."""
+LIVE_PARTS = ("verdict", "numbers", "proofs", "metrics", "served", "segments", "belief", "health", "figures")
+"""Templates of what changes while one looks, in the order of the page."""
 
 
 @pages.get("")
@@ -69,8 +74,8 @@ def report_csv(key: str) -> ResponseReturnValue:
     report = _report(store().experiment(key))
     sheet = io.StringIO()
     writer = csv.writer(sheet)
-    writer.writerow(COLUMNS)
-    writer.writerows([_cell(getattr(variant, name)) for name in COLUMNS] for variant in report.variants)
+    writer.writerow([*COLUMNS, *(f"control_{name}" for name in CONTRAST_COLUMNS)])
+    writer.writerows(map(_line, report.variants))
     headers = {"Content-Disposition": f'attachment; filename="{key}.csv"'}
     return Response(sheet.getvalue(), content_type="text/csv; charset=utf-8", headers=headers)
 
@@ -80,13 +85,25 @@ def _report(experiment: Experiment) -> ExperimentReport:
 
 
 def _live(experiment: Experiment) -> dict[str, Any]:
+    """Everything that the live parts show; the chart is of the metric that the address names, else of the objective."""
     report = _report(experiment)
+    metrics = {metric.key for metric in report.metrics}
+    chosen = request.args.get("metric", "")
+    chosen = chosen if chosen in metrics else report.objective
     return {
         "experiment": experiment,
         "report": report,
         "live_parts": LIVE_PARTS,
-        "figures": {"rates": charts.rates_figure(report), "traffic": charts.traffic_figure(report)},
+        "chosen": chosen,
+        "names": {variant.key: variant.name or variant.key for variant in report.variants},
+        "places": {variant.key: place for place, variant in enumerate(report.variants)},
+        "figures": {"rates": charts.estimates_figure(report, chosen), "traffic": charts.traffic_figure(report)},
     }
+
+
+def _line(variant: VariantReport) -> list[Any]:
+    contrast = [None if variant.contrast is None else getattr(variant.contrast, name) for name in CONTRAST_COLUMNS]
+    return [_cell(value) for value in (*(getattr(variant, name) for name in COLUMNS), *contrast)]
 
 
 def _cell(value: Any) -> Any:

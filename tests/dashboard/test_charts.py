@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.charts import THEMES, rates_figure, traffic_figure
+from dashboard.charts import THEMES, estimates_figure, traffic_figure
 from experiments.model import Experiment
 from experiments.report import ExperimentReport, Traffic, build_report
 from experiments.store import Store
@@ -28,7 +28,7 @@ def report(kept: Store, experiment: Experiment, clock: Callable[[], int]) -> Exp
 
 def test_rates_carry_their_limits(report: ExperimentReport) -> None:
     """The dot is the rate, the whiskers end at the limits; without numbers there is a row and no dot."""
-    first, second = rates_figure(report)["data"]
+    first, second = estimates_figure(report, "purchase")["data"]
     assert first["x"] == [0.4]
     assert first["x"][0] - first["error_x"]["arrayminus"][0] == pytest.approx(0.1)
     assert first["x"][0] + first["error_x"]["array"][0] == pytest.approx(0.8)
@@ -46,12 +46,12 @@ def test_traffic_adds_up_to_the_whole(report: ExperimentReport) -> None:
 
 def test_labels_are_text(report: ExperimentReport) -> None:
     """Plotly reads some tags in labels; a name holds none."""
-    assert rates_figure(report)["data"][0]["y"] == ["&lt;b&gt;Bold&lt;/b&gt;"]
+    assert estimates_figure(report, "purchase")["data"][0]["y"] == ["&lt;b&gt;Bold&lt;/b&gt;"]
 
 
 def test_figures_name_no_colour(report: ExperimentReport) -> None:
     """Colours come from the theme alone, and both themes have the same shape."""
-    figures = [rates_figure(report), traffic_figure(report)]
+    figures = [estimates_figure(report, "purchase"), traffic_figure(report)]
     assert "#" not in json.dumps(figures)
     assert all("template" not in figure["layout"] for figure in figures)
     light, dark = (json.dumps(_shape(THEMES[name])) for name in ("light", "dark"))

@@ -10,7 +10,9 @@ import pytest
 
 from experiments.definition import parse
 from experiments.model import State
+from experiments.report import build_report
 from experiments.store import Store
+from tests.dashboard.reports import BODY, rich
 
 ATTACKS = (
     "<script>alert(1)</script>",
@@ -70,6 +72,7 @@ def test_typed_text_stays_text(admin: Any, kept: Store, body: dict[str, Any], pa
         variant["attributes"] = {payload: payload}
     body["context"] = [{"name": "device", "type": "category", "values": [payload]}]
     body["context"] += [{"name": "query", "type": "text"}, {"name": "age", "type": "number", "standardize": True}]
+    body["segments"] = [{"attribute": "device"}]
     body |= {"interactions": [["device", "query"]], "variant_attributes": [TONE | {"values": [payload]}]}
     kept.create_experiment(parse(body), by=payload)
     kept.set_state("spring", State.RUNNING, by=payload)
@@ -79,6 +82,20 @@ def test_typed_text_stays_text(admin: Any, kept: Store, body: dict[str, Any], pa
         assert page.status_code == 200
         dangers = Dangers()
         dangers.feed(page.text)
+        assert dangers.found == [], path
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_words_of_a_report_stay_text(admin: Any, kept: Store, monkeypatch: pytest.MonkeyPatch, payload: str) -> None:
+    """Values of segments, sentences of proofs and of the advice, which quote names."""
+    body = BODY | {"variants": [{**variant, "name": payload} for variant in BODY["variants"]]}
+    kept.create_experiment(parse(body), by="test")
+    found = rich(build_report(kept, kept.experiment("spring"), now=1_800_000_000_000_000), word=payload)
+    for module in ("results", "experiments", "lifecycle"):
+        monkeypatch.setattr(f"dashboard.pages.{module}.build_report", lambda *_, **__: found)
+    for path in PAGES[:-1]:
+        dangers = Dangers()
+        dangers.feed(admin.get(path).text)
         assert dangers.found == [], path
 
 

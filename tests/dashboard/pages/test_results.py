@@ -14,7 +14,9 @@ import pytest
 from experiments.access import Scope, UserRole
 from experiments.definition import parse
 from experiments.model import Experiment, State
+from experiments.report import ExperimentReport, build_report
 from experiments.store import LoggedDecision, Store
+from tests.dashboard.reports import BODY, rich
 
 SPLIT = (0.5, 0.5)
 
@@ -95,11 +97,67 @@ def test_a_bandit_shows_why_there_is_no_interval(editor: Any, kept: Store, exper
 
 def test_figures_hold_the_reports_numbers(editor: Any, filled: Experiment) -> None:
     """What Plotly draws is what the table says."""
-    page = editor.get("/experiments/spring/live").text
-    figures = json.loads(re.search(r'<script type="application/json">(.*?)</script>', page, re.S)[1])  # type: ignore[index]
+    drawn = figures(editor.get("/experiments/spring/live").text)
     report = editor.get("/experiments/spring/report.json").json
-    assert [trace["x"][0] for trace in figures["rates"]["data"]] == [v["rate"] for v in report["variants"]]
-    assert [trace["y"] for trace in figures["traffic"]["data"]] == list(report["traffic"]["shares"].values())
+    assert [trace["x"][0] for trace in drawn["rates"]["data"]] == [v["rate"] for v in report["variants"]]
+    assert [trace["y"] for trace in drawn["traffic"]["data"]] == list(report["traffic"]["shares"].values())
+
+
+@pytest.fixture
+def shown(kept: Store, monkeypatch: pytest.MonkeyPatch) -> ExperimentReport:
+    """A running experiment whose report holds everything that there is to show."""
+    kept.create_experiment(parse(BODY), by="test")
+    found = rich(build_report(kept, kept.set_state("spring", State.RUNNING, by="test"), now=1_800_000_000_000_000))
+    monkeypatch.setattr("dashboard.pages.results.build_report", lambda *_, **__: found)
+    return found
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("Ship &#39;Saving first&#39;: proved best on average since", "3 days"),
+        ("12.80%", "11.70%", "14.00%", "+28.0%", "+12.0%", "+44.0%", "proved best"),
+        ("each interval is 12% wider", "All visitors who could have seen every variant."),
+        ("The audit line", "9.80%", "16.20%", "One look at the end", "under 0.0001"),
+        ("Guardrails", "pauses the experiment", "may lose 5.0%", "less is better", "+3.36 pp"),
+        ("Also watched", "5.575", "differs"),
+        ("As served: purchase", "Every variant with the same chance", "for everybody"),
+        ("not shown: too few visitors yet",),
+        ("Which variant for whom", "Large figures: a belief, not a proof", "11.00%", "17.00%", "✓"),
+        ("What was proved, and when", "2027-01-03 18:13 UTC", "contents that were changed since"),
+        ("A belief, not a proof", "+27.0%", "99.5%"),
+    ],
+)
+def test_everything_of_a_report_is_on_the_page(editor: Any, shown: ExperimentReport, words: tuple[str, ...]) -> None:
+    """Estimates, contrasts, proofs, the audit line, other metrics, the policy, segments, beliefs; live as at first."""
+    for path in ("/experiments/spring", "/experiments/spring/live"):
+        page = editor.get(path).text
+        assert [text for text in words if text not in page] == []
+
+
+def test_the_chart_is_of_the_metric_that_was_chosen(editor: Any, shown: ExperimentReport) -> None:
+    """A link a metric, which the refreshing keeps; what is no metric is the objective."""
+    page = editor.get("/experiments/spring?metric=revenue").text
+    assert figures(page)["rates"]["data"][1]["x"] == [shown.metrics[1].variants[1].estimate]
+    assert "/experiments/spring/live?metric=revenue" in page
+    assert figures(editor.get("/experiments/spring?metric=nothing").text)["rates"]["data"][1]["x"] == [0.128]
+
+
+def test_the_sheet_ends_with_what_came_later(editor: Any, shown: ExperimentReport) -> None:
+    """Columns keep their place; estimate, audit line and the contrast follow."""
+    lines = editor.get("/experiments/spring/report.csv").text.splitlines()
+    assert lines[0].startswith("key,name,visitors,conversions,rate,low,high,interval,share,belief_best,expected_loss,")
+    rows = list(csv.DictReader(lines))
+    assert (rows[1]["estimate"], rows[1]["control_lift_low"], rows[1]["control_proved"]) == ("0.128", "0.12", "best")
+    assert rows[0]["control_lift"] == ""
+
+
+def figures(page: str) -> dict[str, Any]:
+    """What is drawn."""
+    found = re.search(r'<script type="application/json">(.*?)</script>', page, re.S)
+    assert found is not None
+    drawn: dict[str, Any] = json.loads(found[1])
+    return drawn
 
 
 @pytest.mark.parametrize("path", ["/experiments", "/experiments/spring", "/experiments/spring/finish"])
