@@ -57,6 +57,32 @@ def test_attributes_and_goals_walk_through_the_api(client: FlaskClient, body: di
     assert "variant_attributes.tone.type" in refused.json["error"]["message"]
 
 
+def test_measures_walk_through_the_api(client: FlaskClient, body: dict[str, Any]) -> None:
+    """Metrics of every kind, segments, covariate and plan are kept; what must not change is frozen by the start."""
+    price = {"name": "price", "type": "number"}
+    cost = {"key": "spent", "kind": "cost", "role": "secondary"}
+    parts = {"numerator": body["metrics"][0]["key"], "denominator": "spent"}
+    ratio = {"key": "return", "kind": "ratio", "role": "guardrail", "margin": 0.1, "pauses": True} | parts
+    plan = {"covariate": "price", "planned_rows": 500, "segments": [{"attribute": "price", "cuts": [1.5]}]}
+    metrics = [*body["metrics"], cost, ratio]
+    made = client.post("/api/experiments", json=body | plan | {"context": [price], "metrics": metrics})
+    assert made.status_code == 201, made.json
+    shown = client.get("/api/experiments/spring").json
+    assert (shown["metrics"][2]["pauses"], shown["metrics"][1]["increase"], shown["smallest_lift"]) == (
+        True,
+        None,
+        None,
+    )
+    shown["variants"][0]["cost"] = 0.25
+    assert client.put("/api/experiments/spring", json=shown).json["variants"][0]["cost"] == 0.25
+    started = client.post("/api/experiments/spring/start").json
+    for change in ({"planned_rows": 600}, {"covariate": None}, {"segments": []}):
+        refused = client.put("/api/experiments/spring", json=started | change)
+        assert (refused.status_code, refused.json["error"]["code"]) == (422, "frozen")
+    more = [*started["metrics"], {"key": "clicks", "kind": "count", "role": "secondary"}]
+    assert client.put("/api/experiments/spring", json=started | {"metrics": more}).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("data", "status"),
     [

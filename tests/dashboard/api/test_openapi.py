@@ -46,3 +46,13 @@ def test_the_bodies_are_the_ones_that_are_decoded(document: dict[str, Any]) -> N
     assert document["paths"]["/choose"]["post"]["requestBody"]["content"]["application/json"]["schema"] == {
         "$ref": "#/components/schemas/ChooseRequest"
     }
+
+
+def test_what_is_measured_is_described(document: dict[str, Any]) -> None:
+    """Kinds of metrics, segments and the plan are in the document, as the definition's."""
+    schemas = document["components"]["schemas"]
+    assert {"segments", "covariate", "planned_rows", "smallest_lift"} <= schemas["Definition"]["properties"].keys()
+    assert {"increase", "numerator", "denominator", "margin", "pauses"} <= schemas["Metric"]["properties"].keys()
+    assert {"bounce", "duration", "cost", "ratio"} <= set(schemas["MetricKind"]["enum"])
+    assert schemas["Segment"]["properties"].keys() == {"attribute", "cuts"}
+    assert "cost" in schemas["Variant"]["properties"]

@@ -19,6 +19,7 @@ from experiments.model import Experiment, State
 from experiments.replay import Log, evaluate, export, read_log
 from experiments.replay.importing import import_log
 from experiments.store import LoggedDecision, Store
+from tests.store.made import imported
 
 Make = Callable[..., dict[str, Any]]
 Open = Callable[[dict[str, Any]], Log]
@@ -158,3 +159,21 @@ def test_an_unknown_experiment_is_said_so(store: Store, tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         export(store, "none", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_an_export_has_every_metric_that_rows_have(store: Store, tmp_path: Path) -> None:
+    """A column each but for ratios, and the log that is read back speaks of the objective."""
+    kinds = [("income", "revenue"), ("left", "bounce"), ("spent", "cost"), ("return", "ratio")]
+    others: list[dict[str, Any]] = [{"key": key, "kind": kind, "role": "secondary"} for key, kind in kinds]
+    others[3] |= {"numerator": "income", "denominator": "spent"}
+    variants = [{"key": "a"}, {"key": "b", "cost": 0.5}]
+    body = {"key": "spring", "unit": "decision", "variants": variants, "metrics": [*others, {"key": "sale"}]}
+    made = store.create_experiment(parse(body), by="test", imported=True)
+    logged = replace(imported(0, None), variant="b", rewards={"sale": 1.0, "income": 20.0})
+    store.import_log(made, [[logged]])
+    written = export(store, "spring", tmp_path / "out")
+    (row,) = pq.read_table(written.file).to_pylist()
+    rewards = {key: value for key, value in row.items() if key.startswith("reward_")}
+    assert rewards == {"reward_income": 20.0, "reward_left": 1.0, "reward_spent": 0.5, "reward_sale": 1.0}
+    log = read_log(f"parquet:{tmp_path / 'out'}")
+    assert (log.metric, [rows.rewards.tolist() for rows in log.rows()]) == ("sale", [[1.0]])

@@ -391,6 +391,40 @@ def test_a_reward_that_does_not_fit_is_refused(
     assert len(journalled()) == 1
 
 
+@pytest.mark.parametrize(
+    ("metric", "value", "problem"),
+    [
+        ("left", 1, None),
+        ("left", 2, "value: 2 is outside the range 0 to 1 of left"),
+        ("seconds", 1e6, None),
+        ("seconds", -1, "value: -1 is outside the range 0 to inf of seconds"),
+        ("spent", -5, None),
+        ("spent", -6, "value: -6 is outside the range -5 to inf of spent"),
+        ("return", 1, "metric: return is a ratio of two others and takes no rewards.*Reward purchase and spent"),
+    ],
+)
+def test_what_each_kind_takes(
+    serving: Callable[..., Service],
+    journalled: Callable[[], list[Record]],
+    metric: str,
+    value: float,
+    problem: str | None,
+) -> None:
+    """A bounce is 0 or 1, no time is negative, money may come back, and a ratio is made of others."""
+    kinds = [("left", "bounce"), ("seconds", "duration"), ("spent", "cost"), ("return", "ratio")]
+    others: list[dict[str, Any]] = [{"key": key, "kind": kind, "role": "secondary"} for key, kind in kinds]
+    others[2]["min"] = -5
+    others[3] |= {"numerator": "purchase", "denominator": "spent"}
+    service = serving(metrics=[{"key": "purchase"}, *others])
+    token = choose(service).decision
+    if problem is None:
+        reward(service, decision=token, metric=metric, value=value)
+        assert isinstance(journalled()[-1], RewardRecord)
+    else:
+        with pytest.raises(Invalid, match=problem):
+            reward(service, decision=token, metric=metric, value=value)
+
+
 def test_a_token_of_one_experiment_cannot_reward_the_metric_of_another(serving: Callable[..., Service]) -> None:
     """A metric belongs to its experiment."""
     service = serving(published(), published(key="autumn", number=2, metrics=[{"key": "signup"}]))
