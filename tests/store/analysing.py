@@ -1,4 +1,4 @@
-"""What the store promises of analysis: one state an experiment, and every proof once."""
+"""What the store promises: one state of analysis an experiment, and every proof once."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""What the store promises of several metrics, of what variants cost, and of units that are served another variant."""
+"""What the store promises: several metrics, what variants cost, and units that are served another variant."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -10,7 +11,8 @@ import pytest
 
 from experiments.definition import parse
 from experiments.errors import Invalid
-from experiments.store import Fate, LoggedDecision
+from experiments.store import Fate
+from tests.store.made import imported
 
 METRICS = [
     {"key": "sale", "window_seconds": 60},
@@ -174,24 +176,5 @@ class CrossingContract:
 
 def store_log(store: Any, experiment: Any, rewards: dict[str, float | None]) -> Any:
     """Import one decision of variant b with these rewards, and read the log."""
-    vector = [0.5, 0.5]
-    logged = LoggedDecision(
-        decision="0" * 32,
-        version=1,
-        phase=1,
-        unit=None,
-        time=1,
-        variant="b",
-        probability=0.5,
-        variants=("a", "b"),
-        distribution=vector,  # type: ignore[arg-type]
-        policy="uniform",
-        policy_version=0,
-        reason="policy",
-        analysis=True,
-        seq=None,
-        context={},
-        rewards=rewards,
-    )
-    store.import_log(experiment, [[logged]])
+    store.import_log(experiment, [[replace(imported(0, None), variant="b", rewards=rewards)]])
     return store.log(experiment.id)

@@ -1,4 +1,4 @@
-"""What the store promises of rows whose windows are open: a contract like ``tests/store_contract.py``."""
+"""What the store promises: rows whose windows are open."""
 
 from __future__ import annotations
 
