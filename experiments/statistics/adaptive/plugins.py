@@ -16,6 +16,7 @@ from bandit.kernels.jit import plain
 from bandit.kernels.ridge import add_rows, factorise
 from bandit.types import Floats, Ints
 from bandit.validation import require
+from experiments.statistics.adaptive.bounded import BoundedSums
 from experiments.statistics.adaptive.sums import AdaptiveSums
 
 REFIT: Final = 256
@@ -42,14 +43,30 @@ class Plugin(Protocol):
         """The arrays by name, not copied."""
 
 
-def feed(sums: AdaptiveSums, plugin: Plugin, *, chosen: Ints, outcomes: Floats, p: Floats, features: Floats) -> None:
-    """Add rows to ``sums`` with the forecasts that ``plugin`` makes before it learns them; portions do not matter."""
+def feed(
+    sums: AdaptiveSums,
+    plugin: Plugin,
+    *,
+    chosen: Ints,
+    outcomes: Floats,
+    p: Floats,
+    features: Floats,
+    audit: BoundedSums | None = None,
+) -> None:
+    """Add rows to ``sums`` with the forecasts that ``plugin`` makes before it learns them; portions do not matter.
+
+    ``audit`` gets the same forecasts of the first channel.
+    """
     start, end = 0, chosen.shape[-1]
     while start < end:
         rows = slice(start, min(start + plugin.stretch(), end))
+        places, came, law = chosen[..., rows], outcomes[..., rows, :], p[..., rows, :]
         told = features[..., rows, :]
-        sums.add(chosen[..., rows], outcomes[..., rows, :], p[..., rows, :], plugin.predict(told))
-        plugin.add(chosen[..., rows], outcomes[..., rows, :], told)
+        forecasts = plugin.predict(told)
+        sums.add(places, came, law, forecasts)
+        if audit is not None:
+            audit.add(places, came[..., 0], law, forecasts[..., 0, :])
+        plugin.add(places, came, told)
         start = rows.stop
 
 
@@ -193,7 +210,7 @@ class Ridge(_Stored):
     [[[1.4]], [[3.0]]]
     """
 
-    _names = ("rows", "outer", "cross", "low", "high", "theta")
+    _names = ("rows", "outer", "cross", "seen", "cut", "theta")
 
     def __init__(self, arms: int, width: int, channels: int = 1, *, default: Sequence[float] | None = None) -> None:
         size = width + 1
@@ -201,8 +218,8 @@ class Ridge(_Stored):
         self.rows = np.zeros(1)
         self.outer: Floats = np.zeros((arms + 1, size, size))  # the last place: variants since removed
         self.cross: Floats = np.zeros((channels, arms + 1, size))
-        self.low: Floats = cold.copy()
-        self.high: Floats = cold.copy()
+        self.seen: Floats = np.stack([cold, cold])  # the least and the largest outcome
+        self.cut: Floats = self.seen.copy()  # the same at the last refit
         self.theta: Floats = np.zeros((channels, arms, size))
         self.theta[:, :, 0] = cold[:, None]
 
@@ -221,7 +238,7 @@ class Ridge(_Stored):
         found = np.broadcast_to(self.theta[None, :, :, 0], (len(features), *self.theta.shape[:2])).copy()
         for j in range(features.shape[1]):
             found += features[:, j, None, None] * self.theta[None, :, :, j + 1]
-        return np.clip(found, self.low[:, None], self.high[:, None])
+        return np.clip(found, self.cut[0, :, None], self.cut[1, :, None])
 
     def add(self, chosen: Ints, outcomes: Floats, features: Floats) -> None:
         """Learn rows in their order."""
@@ -234,7 +251,7 @@ class Ridge(_Stored):
     def widened(self, places: Sequence[int | None]) -> Ridge:
         """The same knowledge over another set of variants; a new one is forecast as all are together."""
         result = Ridge(len(places), self.outer.shape[1] - 1, len(self.cross))
-        result.rows, result.low, result.high = self.rows.copy(), self.low.copy(), self.high.copy()
+        result.rows, result.seen, result.cut = self.rows.copy(), self.seen.copy(), self.cut.copy()
         _move(np.moveaxis(self.outer, 0, -1), np.moveaxis(result.outer, 0, -1), places)
         _move(np.swapaxes(self.cross, 1, 2), np.swapaxes(result.cross, 1, 2), places)
         shared = self._shared() if self.rows[0] > 0 else self.theta[:, 0]
@@ -247,9 +264,8 @@ class Ridge(_Stored):
         for c in range(outcomes.shape[1]):
             outer = self.outer if c == 0 else np.zeros_like(self.outer)
             add_rows(contexts, arms, plain(outcomes[:, c].copy()), ones, outer, self.cross[c])
-        first = self.rows[0] == 0
-        low, high = outcomes.min(axis=0), outcomes.max(axis=0)
-        self.low, self.high = (low, high) if first else (np.minimum(self.low, low), np.maximum(self.high, high))
+        known = outcomes if self.rows[0] == 0 else np.vstack([outcomes, self.seen])
+        self.seen = np.stack([known.min(axis=0), known.max(axis=0)])
         self.rows += len(chosen)
         if until_refit(int(self.rows[0]) - 1) == 1:
             self._refit()
@@ -265,7 +281,7 @@ class Ridge(_Stored):
         return result
 
     def _refit(self) -> None:
-        shared, outer = self._shared(), self.outer[:-1]
+        shared, outer, self.cut = self._shared(), self.outer[:-1], self.seen
         for c, theta in enumerate(shared):
             self.theta[c] = theta + _solved(outer, self.cross[c, :-1] - (outer * theta).sum(axis=2))
 

@@ -21,8 +21,9 @@ import numpy as np
 import numpy.typing as npt
 
 from bandit.kernels.jit import plain
-from bandit.types import Floats, Ints
-from bandit.validation import InvalidInput, require
+from bandit.types import Floats
+from bandit.validation import require
+from experiments.statistics.adaptive.checks import check_rows, check_shape
 from experiments.statistics.adaptive.kernel import add_rows
 
 
@@ -109,8 +110,7 @@ class AdaptiveSums:
         require(not missing, f"sums must have all their arrays, found none of {missing}")
         sums = cls(**{name: np.array(arrays[name], dtype=np.float64, order="C") for name in NAMES})
         for name, shape in _shapes(sums.arms, sums.channels).items():
-            found = getattr(sums, name).shape
-            require(found == sums.lanes + shape, f"{name} must have shape {sums.lanes + shape}, found {found}")
+            check_shape(name, getattr(sums, name).shape, sums.lanes + shape)
         return sums
 
     def to_arrays(self) -> dict[str, npt.NDArray[np.float64]]:
@@ -161,10 +161,10 @@ class AdaptiveSums:
         require(laws.shape[-1:] == (arms,) and shape[:-1] == self.lanes, f"p must end in {arms}, found {laws.shape}")
         places = np.asarray(chosen, dtype=np.int64)
         results, forecasts = np.asarray(outcomes, dtype=np.float64), np.asarray(predictions, dtype=np.float64)
-        _shaped("chosen", places.shape, shape)
-        _shaped("outcomes", results.shape, (*shape, channels))
-        _shaped("predictions", forecasts.shape, (*shape, channels, arms))
-        _check(places, results, laws, forecasts)
+        check_shape("chosen", places.shape, shape)
+        check_shape("outcomes", results.shape, (*shape, channels))
+        check_shape("predictions", forecasts.shape, (*shape, channels, arms))
+        check_rows(places, laws, outcomes=results, predictions=forecasts)
         flat = math.prod(self.lanes)
         ends = ((places, 1, np.int64), (results, 2, np.float64), (laws, 2, np.float64), (forecasts, 3, np.float64))
         rows = [plain(array.reshape(flat, *array.shape[array.ndim - keep :]), dtype) for array, keep, dtype in ends]
@@ -223,23 +223,3 @@ def _shapes(arms: int, channels: int) -> dict[str, tuple[int, ...]]:
 def _grid(rows: Sequence[int], columns: Sequence[int]) -> tuple[Any, ...]:
     """The index of some of the last two axes."""
     return (..., np.array(rows, dtype=np.int64)[:, None], np.array(columns, dtype=np.int64))
-
-
-def _shaped(name: str, found: tuple[int, ...], shape: tuple[int, ...]) -> None:
-    require(found == shape, f"{name} must have shape {shape}, found {found}")
-
-
-def _check(
-    chosen: Ints,
-    outcomes: Floats,
-    p: Floats,
-    predictions: Floats,
-) -> None:
-    for name, array in (("outcomes", outcomes), ("p", p), ("predictions", predictions)):
-        if not np.isfinite(array).all():
-            raise InvalidInput(f"{name} must be finite numbers")
-    arms = p.shape[-1]
-    require(bool(((chosen >= 0) & (chosen < arms)).all()), f"chosen must be places below {arms}")
-    require(bool((p >= 0).all()), "p must not be negative")
-    own = np.take_along_axis(p, chosen[..., None], axis=-1)
-    require(bool((own > 0).all()), "every chosen variant must have a probability above 0")
