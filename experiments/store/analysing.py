@@ -52,11 +52,14 @@ def add_proofs(connection: Connection, experiment_id: int, proofs: Sequence[Proo
 
     Nobody else adds any meanwhile: the caller holds the leader's lease, or nobody leads that experiment.
     """
-    known = {proof.identity for proof in read_proofs(connection, experiment_id)} if proofs else set()
-    new = {proof.identity: proof for proof in reversed(proofs) if proof.identity not in known}
-    names = [column.key for column in _COLUMNS]
-    rows = [{name: getattr(proof, name) for name in names} for proof in reversed(new.values())]
-    insert_rows(connection, Proofs, [{"experiment_id": experiment_id} | row for row in rows])
+    seen = {proof.identity for proof in read_proofs(connection, experiment_id)} if proofs else set()
+    rows = []
+    for proof in proofs:
+        if proof.identity not in seen:
+            seen.add(proof.identity)
+            facts = {column.key: getattr(proof, column.key) for column in _COLUMNS}
+            rows.append({"experiment_id": experiment_id} | facts)
+    insert_rows(connection, Proofs, rows)
 
 
 def read_proofs(connection: Connection, experiment_id: int) -> list[Proof]:

@@ -51,6 +51,15 @@ class AnalysingContract:
         assert site.store.analysis_state(site.experiment.id) == first
         assert site.store.analysis_state(sites().experiment.id) is None
 
+    def test_without_a_leader(self, site: Any) -> None:
+        """An import keeps a state and proofs by itself; the first proof stays here, too."""
+        state = AnalysisState(site.experiment.id, 10, b"x", 5)
+        site.store.put_analysis(state, (BETTER,))
+        site.store.put_analysis(replace(state, seq=20), (replace(BETTER, time=30), replace(BETTER, since=2)))
+        found = site.store.analysis_state(site.experiment.id)
+        assert found is not None
+        assert (found.seq, site.store.proofs(site.experiment.id)) == (20, [BETTER, replace(BETTER, since=2)])
+
     def test_state_falls_with_its_step(self, site: Any) -> None:
         """A step that is refused leaves neither a state nor a proof behind."""
         site.ship(site.decision(1))

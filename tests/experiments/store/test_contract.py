@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 
-RULES = 71
+RULES = 72
 ROOMS = {path.stem for path in (Path(__file__).parents[2] / "store").glob("*.py")} - {"made"}
 CONTRACTS = {
     name.removesuffix("Contract"): contract
