@@ -1,12 +1,12 @@
 """What a results page says: :class:`ExperimentReport`, and :func:`build_report` that makes it from sums."""
 
+from experiments.analysis import Engine as Method
 from experiments.report.build import SIMULATED, build_report
 from experiments.report.numbers import (
     Against,
     BeliefLift,
     Contrast,
     FinalTest,
-    Method,
     MetricReport,
     MetricValue,
     SegmentReport,

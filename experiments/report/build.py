@@ -6,19 +6,23 @@ from dataclasses import asdict
 
 from experiments.model import Experiment, Micros
 from experiments.report.advice import advise
+from experiments.report.believed import beliefs_of
 from experiments.report.checks import run_checks
 from experiments.report.facts import Facts, gather
 from experiments.report.grounds import Grounds
+from experiments.report.horizon import days_left, multiplicity
+from experiments.report.metrics import metric_reports
 from experiments.report.proofs import proof_reports
+from experiments.report.served import served_report
 from experiments.report.traffic import shares_by
 from experiments.report.values import ExperimentReport
-from experiments.report.variants import beliefs_of, metric_reports, variant_reports
-from experiments.statistics.moments import Missing
+from experiments.report.variants import variant_reports
 from experiments.store import Store
 
 SIMULATED = "simulated"
 """The tag of an experiment whose visitors a program made."""
-BELIEF = "a belief, not a proof: it assumes that rates do not change, and looking often makes it err more often"
+
+EVERYBODY = "Everybody whose reward windows have closed."
 
 
 def build_report(store: Store, experiment: Experiment, *, now: Micros) -> ExperimentReport:
@@ -30,9 +34,11 @@ def report_of(facts: Facts) -> ExperimentReport:
     """Say what the facts mean: reads nothing, and gives the same report for the same facts."""
     experiment = facts.experiment
     beliefs = beliefs_of(facts)
-    variants = variant_reports(facts, beliefs)
+    objective = facts.survey.of(experiment.objective.key)
+    variants = variant_reports(facts, objective, beliefs)
     checks = run_checks(facts)
     proofs = proof_reports(facts.proofs, experiment.definition, facts.names, course=facts.course)
+    left = days_left(facts)
     return ExperimentReport(
         experiment=experiment.key,
         name=experiment.definition.name or experiment.key,
@@ -49,8 +55,8 @@ def report_of(facts: Facts) -> ExperimentReport:
         objective=experiment.objective.key,
         rows=facts.rows,
         decisions=facts.health.decisions,
-        advice=advise(Grounds(facts, variants, checks, proofs)),
-        belief=f"not shown: {beliefs.reason}" if isinstance(beliefs, Missing) else BELIEF,
+        advice=advise(Grounds(facts, variants, checks, proofs, left)),
+        belief=beliefs.label,
         variants=variants,
         traffic=shares_by(facts.step, facts.buckets, [variant.key for variant in facts.variants]),
         checks=checks,
@@ -60,4 +66,11 @@ def report_of(facts: Facts) -> ExperimentReport:
         since_version=facts.course.version,
         running_days=facts.course.days,
         proofs=proofs,
+        method=objective.engine if facts.analysis is not None else None,
+        missing=facts.missing,
+        analysed=0 if facts.analysis is None else facts.analysis.seq,
+        population=objective.population or EVERYBODY,
+        days_left=left,
+        multiplicity=multiplicity(facts),
+        served=served_report(facts, objective),
     )

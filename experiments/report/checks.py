@@ -7,13 +7,11 @@ from collections.abc import Callable
 from bandit.delays import ENOUGH
 from experiments.definition import LATE_SECONDS
 from experiments.delayed import learns_open_rows
-from experiments.goals import Goal
-from experiments.report.facts import Facts, Split
+from experiments.report.drawing import check_bias, check_crossing, check_propensities, check_split
+from experiments.report.exploring import check_exploration
+from experiments.report.facts import Facts
 from experiments.report.values import Check, Level
-from experiments.statistics import ratio
 
-EXPLORATION = 0.2
-"""Below this share of uniform traffic a winner is seldom proved: 20-29% of runs at 1% a variant, 100% at 5%."""
 LATE_SHARE = 0.05
 
 
@@ -30,8 +28,28 @@ def check_data(facts: Facts) -> Check:
         return Check("data", Level.OK, f"{facts.rows} rows have matured.")
     if facts.health.decisions == 0:
         return Check("data", Level.INFO, "No decision has been logged yet.", "Call POST /choose for a visitor.")
-    window = facts.experiment.objective.window_seconds
+    window = facts.experiment.definition.window // 1_000_000
     return Check("data", Level.INFO, f"{waiting} decisions wait for their reward window of {window} s to close.")
+
+
+def check_analysis(facts: Facts) -> Check | None:
+    """Is everything analysed that has matured?"""
+    if not facts.missing or facts.rows == 0:
+        return None
+    return Check("analysis", Level.INFO, f"{facts.missing[0].upper()}{facts.missing[1:]}.")
+
+
+def check_contents(facts: Facts) -> Check | None:
+    """Did variants show the same all the time?"""
+    if not facts.course.changed:
+        return None
+    return Check(
+        "contents",
+        Level.WARNING,
+        f"What a variant shows was changed under its key, in version {facts.course.version}: intervals and proofs "
+        f"count from {facts.course.date} on.",
+        "Add a changed page as a variant of its own, so that both can be compared.",
+    )
 
 
 def check_window(facts: Facts) -> Check | None:
@@ -54,49 +72,29 @@ def check_window(facts: Facts) -> Check | None:
     )
 
 
-def check_split(facts: Facts) -> Check | None:
-    """Did the split arrive that was asked for? Valid at every look."""
-    if not isinstance(facts.split, Split) or facts.rows == 0 or len(facts.split.weights) < 2:
-        return None
-    counts = {variant.key: moments.rows for variant, moments in zip(facts.variants, facts.objective, strict=True)}
-    keys = list(facts.split.weights)
-    p = ratio.p_value([counts.get(key, 0) for key in keys], [facts.split.weights[key] for key in keys])
-    if p > ratio.ALARM:
-        return Check("split", Level.OK, f"The split that came is the split that was asked for (p = {p:.3g}).")
-    return Check(
-        "split",
-        Level.ALARM,
-        f"The split that came is not the split that was asked for (p = {p:.3g}).",
-        "Do not read the results: look for visitors or rewards that one variant loses.",
-    )
-
-
-def check_exploration(facts: Facts) -> Check | None:
-    """Is enough traffic uniform for a proof to be possible?"""
-    experiment = facts.experiment
-    chosen = experiment.definition.policy.name == "fixed" or experiment.definition.goal is not Goal.CUSTOM
-    if chosen or experiment.imported or experiment.exploration >= EXPLORATION:
-        return None
-    return Check(
-        "exploration",
-        Level.WARNING,
-        f"Only {experiment.exploration:.0%} of the traffic explores: a winner may never be proved.",
-        f"Explore at least {EXPLORATION:.0%} where a proof is wanted.",
-    )
-
-
 def check_rewards(facts: Facts) -> Check | None:
-    """Do rewards find their decisions, and in time?"""
+    """Do rewards find their decisions?"""
     health = facts.health
-    troubles = {
-        "belong to no known decision": health.unmatched,
-        "contradict an earlier one": health.conflicting,
-        "came after the window": health.late if health.late > LATE_SHARE * max(health.rewards, 1) else 0,
-    }
+    troubles = {"belong to no known decision": health.unmatched, "contradict an earlier one": health.conflicting}
     if not any(troubles.values()):
         return Check("rewards", Level.OK, f"{health.rewards} rewards came in.") if health.rewards else None
     said = ", ".join(f"{count} {trouble}" for trouble, count in troubles.items() if count)
     return Check("rewards", Level.WARNING, f"Of {health.rewards} rewards {said}.", "They are kept, but not counted.")
+
+
+def check_late(facts: Facts) -> Check | None:
+    """Do rewards come within their window?"""
+    health = facts.health
+    if health.late <= LATE_SHARE * max(health.rewards, 1):
+        return None
+    window = facts.experiment.objective.window_seconds
+    return Check(
+        "late",
+        Level.WARNING,
+        f"Of {health.rewards} rewards {health.late} came after their window: delays are longer than "
+        f"{window / 3600:.3g} h, and every rate is too low by what came late.",
+        "They are kept, but not counted. A window is fixed once an experiment runs: choose a longer one next time.",
+    )
 
 
 def check_quarantine(facts: Facts) -> Check | None:
@@ -112,10 +110,6 @@ def check_quarantine(facts: Facts) -> Check | None:
 
 
 _CHECKS: tuple[Callable[[Facts], Check | None], ...] = (
-    check_data,
-    check_window,
-    check_split,
-    check_exploration,
-    check_rewards,
-    check_quarantine,
+    *(check_data, check_analysis, check_contents, check_window, check_split, check_propensities),
+    *(check_crossing, check_bias, check_exploration, check_rewards, check_late, check_quarantine),
 )

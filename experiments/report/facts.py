@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
+from bandit.validation import InvalidInput
+from experiments.analysis.analysis import Analysis
+from experiments.analysis.inference import Survey, survey
 from experiments.model import Experiment, Micros, Proof, Variant
 from experiments.report.course import Course, contents_since, course_of
+from experiments.report.split import Split, split_of
+from experiments.report.summed import from_sums
 from experiments.report.traffic import step_over
 from experiments.statistics.moments import Missing, Moments
 from experiments.store import ExperimentVersion, Health, Store, TrafficBucket, VariantSums
 
-TOLERANCE = 1e-6
-"""Logged shares further than this from the weights were not drawn by the weights alone."""
+NOT_ANALYSED = "nothing has been analysed yet: there are no intervals but those of a fixed split"
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
-    """The one weight vector that was in force wherever there are rows: K positive shares that add up to one."""
-
-    weights: Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Facts:
     """Everything that was read from the store for one report."""
 
@@ -44,6 +41,17 @@ class Facts:
     policy_version: int | None
     course: Course = field(default_factory=Course)
     proofs: tuple[Proof, ...] = ()
+    analysis: Analysis | None = None
+    """None where none is stored, or none that can be read."""
+    missing: str = NOT_ANALYSED
+    """What the analysis lacks; empty where it has everything that has matured."""
+
+    @cached_property
+    def survey(self) -> Survey:
+        """What the analysis says, else what the sums say."""
+        if self.analysis is not None:
+            return survey(self.analysis, self.experiment)
+        return from_sums(self.experiment, self.moments, variants=self.variants, split=self.split)
 
     @property
     def names(self) -> dict[str, str]:
@@ -75,6 +83,8 @@ def gather(store: Store, experiment: Experiment, *, now: Micros) -> Facts:
     step = step_over(last - first)
     buckets = store.traffic(experiment.id, step=step)
     policy = store.latest_policy(experiment.id)
+    analysis, missing = read_analysis(store, experiment, rows=_rows(experiment, sums))
+    since = contents_since(versions) if analysis is None else analysis.since
     return Facts(
         experiment=experiment,
         now=now,
@@ -86,47 +96,30 @@ def gather(store: Store, experiment: Experiment, *, now: Micros) -> Facts:
         health=store.health(experiment.id),
         split=split_of(versions, {found.phase for found in sums}, buckets),
         policy_version=None if policy is None else policy.version,
-        course=course_of(versions, span, since=contents_since(versions), now=now),
+        course=course_of(versions, span, since=since, now=now),
+        proofs=tuple(store.proofs(experiment.id)),
+        analysis=analysis,
+        missing=missing,
     )
 
 
-def split_of(
-    versions: Sequence[ExperimentVersion], phases: set[int], buckets: Sequence[TrafficBucket]
-) -> Split | Missing:
-    """The weights that drew every row, or why there is no such vector.
-
-    The definition says what was asked for; the logged probabilities, summed in the traffic's buckets, say whether it is
-    what was done: they differ where a site allowed some visitors fewer variants.
-    """
-    relevant = [version.experiment for version in versions if not phases or version.phase in phases]
-    if any(experiment.definition.policy.name != "fixed" for experiment in relevant):
-        return Missing("traffic was moved by a bandit")
-    vectors = [_weights(experiment) for experiment in relevant]
-    if not vectors:
-        return Missing("the experiment has no versions")
-    if any(vector != vectors[-1] for vector in vectors):
-        return Missing("the split was changed while it ran")
-    if not _drawn_by(vectors[-1], buckets):
-        return Missing("some decisions were drawn with other probabilities than the split's")
-    return Split(vectors[-1])
+def read_analysis(store: Store, experiment: Experiment, *, rows: int) -> tuple[Analysis | None, str]:
+    """Return the stored analysis, fitted to the experiment as it is, and what it lacks of so many rows."""
+    state = store.analysis_state(experiment.id)
+    if state is None:
+        return None, NOT_ANALYSED
+    try:
+        analysis = Analysis.from_bytes(state.blob)
+    except InvalidInput as damaged:
+        return None, f"the stored analysis cannot be read ({damaged}); it is made anew from the rows"
+    if analysis.version < experiment.version:
+        analysis = analysis.fitted(experiment)
+    behind = f"{state.seq} of {rows} matured rows have been analysed so far; the rest follows"
+    return analysis, behind if state.seq < rows else ""
 
 
-def _weights(experiment: Experiment) -> dict[str, float]:
-    """Shares of the enabled variants, equal dictionaries for equal splits whatever their order."""
-    weights = {variant.key: variant.weight for variant in experiment.definition.variants if variant.enabled}
-    whole = math.fsum(weights.values())
-    return {key: weight / whole for key, weight in sorted(weights.items())}
-
-
-def _drawn_by(weights: Mapping[str, float], buckets: Sequence[TrafficBucket]) -> bool:
-    """Whether the logged probabilities average to the weights."""
-    decisions = sum(bucket.decisions for bucket in buckets)
-    expected: defaultdict[str, float] = defaultdict(float)
-    for bucket in buckets:
-        expected[bucket.variant] += bucket.propensity_sum
-    return decisions == 0 or all(
-        abs(expected[key] / decisions - weights.get(key, 0.0)) <= TOLERANCE for key in expected.keys() | weights.keys()
-    )
+def _rows(experiment: Experiment, sums: Iterable[VariantSums]) -> int:
+    return sum(found.rows for found in sums if found.metric == experiment.objective.key)
 
 
 def _moments(sums: Iterable[VariantSums]) -> dict[str, dict[str, Moments]]:

@@ -8,16 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from experiments.analysis.values import Engine
 from experiments.model import MetricKind, ProofKind, Role
-
-
-class Method(StrEnum):
-    """What intervals are made with; each is valid at every look."""
-
-    FIXED = "fixed"
-    """Means of the rows: one weight vector drew them all."""
-    ADAPTIVE = "adaptive"
-    """Augmented inverse propensity weighting (AIPW): the traffic was moved while it ran."""
 
 
 class Against(StrEnum):
@@ -33,10 +25,10 @@ class Against(StrEnum):
 class FinalTest:
     """The one look of a finished, fixed split: narrower than the sequence, and wrong for whoever looked before."""
 
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     p_value: float
-    """Two-sided, Welch's t or the z test of two shares."""
+    """Two-sided, by Welch's t."""
     lift_low: float | None = None
     lift_high: float | None = None
 
@@ -69,6 +61,8 @@ class Contrast:
     """The kind of the stored proof about this pair, its date among ``ExperimentReport.proofs``."""
     final: FinalTest | None = None
     """Of a finished experiment whose split was fixed: what one look at the end says."""
+    missing: str = ""
+    """Why there is no lift, where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +88,8 @@ class VariantReport:
     """Matured analysis rows: units, or decisions where the experiment assigns those."""
     conversions: int
     """Rows with an objective other than zero."""
-    total: float
-    """Sum of the objective."""
+    total: float | None
+    """Sum of the objective; None where it is not a finite number."""
     rate: float | None
     """Mean of the objective as it was observed, ``total / visitors``; None without rows."""
     low: float | None
@@ -122,6 +116,8 @@ class VariantReport:
     belief_lift: BeliefLift | None = None
     recent: float | None = None
     """Difference from the control over the last seven days: a direction, not a proof."""
+    compared: str = ""
+    """'not shown: ' and why, where ``contrast`` is missing and this is not the control."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +126,8 @@ class MetricValue:
 
     variant: str
     rows: int
-    total: float
+    total: float | None
+    """The sum, of a ratio's numerator; None where it is not a finite number."""
     mean: float | None
     """As it was observed; of a ratio, the quotient of the two sums."""
     estimate: float | None = None
@@ -140,6 +137,8 @@ class MetricValue:
     interval: str = ""
     """What ``low`` and ``high`` are, or 'not shown: ' and why."""
     contrast: Contrast | None = None
+    compared: str = ""
+    """'not shown: ' and why, where ``contrast`` is missing and this is not the control."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +152,7 @@ class MetricReport:
     variants: tuple[MetricValue, ...]
     better_up: bool = True
     """Whether more is better."""
-    method: Method | None = None
+    method: Engine | None = None
     """None where nothing was analysed."""
     margin: float = 0.0
     """Relative: what a guardrail may lose before it counts as hurt, and what 'not worse by more than' is about."""
@@ -178,6 +177,8 @@ class SegmentVariant:
     point: float | None
     """Shrunk towards what the variant does elsewhere: a belief, not a proof."""
     contrast: Contrast | None = None
+    compared: str = ""
+    """'not shown: ' and why, where ``contrast`` is missing and this is not the control."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,10 +204,12 @@ class SegmentReport:
 
 @dataclass(frozen=True, slots=True)
 class ServedContrast:
-    """The served policy against something simpler, on the same rows; ``contrast.against`` is the variant, if one."""
+    """The served policy against something simpler, on the same rows."""
 
     against: Against
     contrast: Contrast | None
+    variant: str | None = None
+    """The key, where it is one variant."""
     why: str = ""
     """'not shown: ' and why, where there is no contrast."""
 

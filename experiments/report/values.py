@@ -9,8 +9,9 @@ from typing import Any
 
 import msgspec
 
+from experiments.analysis.values import Engine
 from experiments.model import Micros, ProofKind, State
-from experiments.report.numbers import Method, MetricReport, SegmentReport, ServedReport, VariantReport
+from experiments.report.numbers import MetricReport, SegmentReport, ServedReport, VariantReport
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -165,7 +166,7 @@ class ExperimentReport:
     checks: tuple[Check, ...]
     metrics: tuple[MetricReport, ...]
     health: dict[str, int]
-    method: Method | None = None
+    method: Engine | None = None
     """What the objective's intervals are made with; None where nothing was analysed."""
     missing: str = ""
     """What the report lacks and why, in a sentence; empty where everything was analysed."""

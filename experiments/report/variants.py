@@ -2,121 +2,78 @@
 
 from __future__ import annotations
 
-from bandit.registry import REGISTRY
-from experiments.model import Experiment, MetricKind
-from experiments.report.facts import Facts, Split
-from experiments.report.numbers import Contrast, MetricReport, MetricValue, VariantReport
+from collections.abc import Mapping
+
+from experiments.analysis.values import ContrastFinding, MetricFindings, VariantFinding
+from experiments.model import ProofKind, Variant
+from experiments.report.believed import Beliefs
+from experiments.report.compared import audit_label, compared, finite, label, proofs_against, why_not
+from experiments.report.facts import Facts
+from experiments.report.final import finals
+from experiments.report.numbers import FinalTest, VariantReport
 from experiments.report.traffic import current_shares, total_shares
-from experiments.statistics import sequential
-from experiments.statistics.belief import Belief, belief
-from experiments.statistics.moments import Estimate, Missing, Moments
-from experiments.statistics.sequential import Interval, Tuning
-
-ALWAYS_VALID = "always valid, 95%"
-TUNING = Tuning()
+from experiments.statistics.moments import Moments
 
 
-def variant_reports(facts: Facts, beliefs: Belief | Missing) -> tuple[VariantReport, ...]:
-    """One row a variant, in the order of the experiment."""
+def variant_reports(facts: Facts, found: MetricFindings, beliefs: Beliefs) -> tuple[VariantReport, ...]:
+    """Return one row a variant, in the order of the experiment."""
     share, share_now = total_shares(facts.buckets), current_shares(facts.latest)
-    contrasts = _contrasts(facts)
-    rows = []
-    for index, (variant, moments) in enumerate(zip(facts.variants, facts.objective, strict=True)):
-        limits = _limits(facts, moments)
-        shown = None if isinstance(limits, Missing) else limits
-        rows.append(
-            VariantReport(
-                key=variant.key,
-                name=variant.name or variant.key,
-                control=variant.key == facts.experiment.control.key,
-                enabled=variant.enabled,
-                visitors=moments.rows,
-                conversions=moments.nonzero,
-                total=moments.total,
-                rate=moments.mean,
-                low=None if shown is None else shown.low,
-                high=None if shown is None else shown.high,
-                interval=f"not shown: {limits.reason}" if isinstance(limits, Missing) else ALWAYS_VALID,
-                share=share.get(variant.key, 0.0) if share else None,
-                share_now=share_now.get(variant.key, 0.0) if share_now else None,
-                belief_best=beliefs.best[index] if isinstance(beliefs, Belief) else None,
-                expected_loss=beliefs.loss[index] if isinstance(beliefs, Belief) else None,
-                contrast=contrasts.get(variant.key),
-            )
+    view = _View(facts, found, beliefs, share, share_now)
+    return tuple(view.row(variant, moments) for variant, moments in zip(facts.variants, facts.objective, strict=True))
+
+
+class _View:
+    """Everything that is known of the objective, by the variant's key."""
+
+    def __init__(
+        self,
+        facts: Facts,
+        found: MetricFindings,
+        beliefs: Beliefs,
+        share: Mapping[str, float],
+        share_now: Mapping[str, float],
+    ) -> None:
+        self._facts, self._beliefs = facts, beliefs
+        self._share, self._share_now = share, share_now
+        self._means: Mapping[str, VariantFinding] = {finding.variant: finding for finding in found.variants}
+        self._contrasts: Mapping[str, ContrastFinding] = {finding.variant: finding for finding in found.contrasts}
+        self._control = facts.experiment.control.key
+        metric = facts.experiment.objective
+        self._proved: Mapping[str, ProofKind] = proofs_against(facts, metric.key, other=self._control)
+        self._finals: Mapping[str, FinalTest] = finals(facts, metric, contrasts=len(found.contrasts))
+
+    def row(self, variant: Variant, moments: Moments) -> VariantReport:
+        """Return the row of one variant."""
+        key, mean = variant.key, self._means.get(variant.key)
+        shown = None if label(mean).startswith("not shown") else mean
+        control = key == self._control
+        contrast = self._contrasts.get(key)
+        return VariantReport(
+            key=key,
+            name=variant.name or key,
+            control=control,
+            enabled=variant.enabled,
+            visitors=moments.rows,
+            conversions=moments.nonzero,
+            total=finite(moments.total),
+            rate=finite(moments.mean),
+            low=None if shown is None else finite(shown.low),
+            high=None if shown is None else finite(shown.high),
+            interval=label(mean),
+            share=self._share.get(key, 0.0) if self._share else None,
+            share_now=self._share_now.get(key, 0.0) if self._share_now else None,
+            belief_best=self._beliefs.best.get(key),
+            expected_loss=self._beliefs.loss.get(key),
+            contrast=None if control else compared(contrast, proved=self._proved.get(key), final=self._finals.get(key)),
+            estimate=None if shown is None else finite(shown.estimate),
+            audit_low=None if mean is None else finite(mean.audit_low),
+            audit_high=None if mean is None else finite(mean.audit_high),
+            audit=audit_label(mean),
+            belief_lift=self._beliefs.lifts.get(key),
+            recent=None if control else self._recent(key),
+            compared="" if control else why_not(contrast),
         )
-    return tuple(rows)
 
-
-def beliefs_of(facts: Facts) -> Belief | Missing:
-    """The belief about the variants' means, where one variant can be best for everybody."""
-    if _chooses_by_visitor(facts.experiment):
-        return Missing("the policy chooses by the visitor's context, so that no one variant need be best")
-    return belief(facts.objective, binary=facts.experiment.objective.kind is MetricKind.CONVERSION)
-
-
-def metric_reports(facts: Facts) -> tuple[MetricReport, ...]:
-    """The plain means of every metric."""
-    return tuple(
-        MetricReport(
-            key=metric.key,
-            kind=metric.kind,
-            role=metric.role,
-            window_seconds=metric.window_seconds,
-            variants=tuple(
-                MetricValue(variant.key, moments.rows, moments.total, moments.mean)
-                for variant, moments in zip(facts.variants, facts.moments_of(metric.key), strict=True)
-            ),
-        )
-        for metric in facts.experiment.definition.metrics
-    )
-
-
-def _limits(facts: Facts, moments: Moments) -> Interval | Missing:
-    """The always-valid limits of one variant's mean; those of a rate lie between 0 and 1."""
-    if isinstance(facts.split, Missing):
-        return facts.split
-    estimate = sequential.estimate_mean(moments)
-    if isinstance(estimate, Missing):
-        return estimate
-    found = sequential.interval(estimate, TUNING)
-    if facts.experiment.objective.kind is not MetricKind.CONVERSION:
-        return found
-    return Interval(found.estimate, max(found.low, 0.0), min(found.high, 1.0))
-
-
-def _contrasts(facts: Facts) -> dict[str, Contrast]:
-    """Every variant against the control, the 5% shared between them."""
-    if not isinstance(facts.split, Split):
-        return {}
-    means = {
-        variant.key: sequential.estimate_mean(moments)
-        for variant, moments in zip(facts.variants, facts.objective, strict=True)
-    }
-    control = means.pop(facts.experiment.control.key)
-    tuning = TUNING.shared(len(means))
-    return {
-        key: _contrast(control, mean, tuning)
-        for key, mean in means.items()
-        if not isinstance(mean, Missing) and not isinstance(control, Missing)
-    }
-
-
-def _contrast(control: Estimate, treatment: Estimate, tuning: Tuning) -> Contrast:
-    difference = sequential.difference(control, treatment)
-    limits = sequential.interval(difference, tuning)
-    lift = sequential.relative_lift(control, treatment, tuning)
-    known = None if isinstance(lift, Missing) else lift
-    return Contrast(
-        difference=limits.estimate,
-        low=limits.low,
-        high=limits.high,
-        lift=None if known is None else known.estimate,
-        lift_low=None if known is None else known.low,
-        lift_high=None if known is None else known.high,
-        p_value=sequential.p_value(difference, tuning),
-        alpha=tuning.alpha,
-    )
-
-
-def _chooses_by_visitor(experiment: Experiment) -> bool:
-    return REGISTRY[experiment.definition.policy.name].contextual and experiment.schema.width > 0
+    def _recent(self, key: str) -> float | None:
+        analysis = self._facts.analysis
+        return None if analysis is None else finite(analysis.recently(key, self._control))

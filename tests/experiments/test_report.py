@@ -14,7 +14,8 @@ from experiments.definition import parse
 from experiments.model import Experiment, State
 from experiments.report import ExperimentReport, Finding, Level
 from experiments.report.build import report_of
-from experiments.report.facts import Facts, Split, split_of
+from experiments.report.facts import Facts
+from experiments.report.split import Split, split_of
 from experiments.report.traffic import MINUTE, shares_by, step_over
 from experiments.statistics.moments import Missing, Moments
 from experiments.store import ExperimentVersion, Health, TrafficBucket

@@ -1,0 +1,98 @@
+"""Findings as the numbers of a report: nothing that is not finite, and a reason for everything that is not there."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from experiments.analysis.values import ContrastFinding, VariantFinding
+from experiments.model import ProofKind
+from experiments.report.facts import Facts
+from experiments.report.numbers import Contrast, FinalTest
+
+ALWAYS_VALID = "always valid, 95%"
+MOST = 690.0
+"""The natural logarithm of the largest e-value that is written out, 1e299."""
+_FIRST = (ProofKind.HARMED, ProofKind.BEST, ProofKind.BETTER, ProofKind.WORSE, ProofKind.NOT_WORSE)
+"""Of several proofs about one pair, the one that says most."""
+
+
+def finite(value: float | None) -> float | None:
+    """Return the number, or None of what is none.
+
+    >>> finite(0.5), finite(math.nan), finite(-math.inf)
+    (0.5, None, None)
+    """
+    return value if value is not None and math.isfinite(value) else None
+
+
+def label(finding: VariantFinding | None) -> str:
+    """Return what a variant's limits are, or why they are not shown."""
+    if finding is None:
+        return "not shown: the variant is not part of the analysis"
+    if finding.reason:
+        return f"not shown: {finding.reason}"
+    missing = finite(finding.low) is None or finite(finding.high) is None
+    return "not shown: the sums are not finite numbers" if missing else ALWAYS_VALID
+
+
+def audit_label(finding: VariantFinding | None) -> str:
+    """Return what the audit line is, or why it is not shown."""
+    if finding is None or finding.audit_reason:
+        return f"not shown: {'the variant is not part of the analysis' if finding is None else finding.audit_reason}"
+    known = finite(finding.audit_low) is not None and finite(finding.audit_high) is not None
+    return f"{ALWAYS_VALID}, without assuming many rows" if known else "not shown: it is kept for bounded rewards only"
+
+
+def compared(
+    finding: ContrastFinding | None, *, proved: ProofKind | None = None, final: FinalTest | None = None
+) -> Contrast | None:
+    """Return the contrast, where there is one."""
+    if finding is None or finding.reason:
+        return None
+    difference, low, high = finite(finding.difference), finite(finding.low), finite(finding.high)
+    if difference is None or low is None or high is None:
+        return None
+    lift, p_value = finite(finding.lift), finite(finding.p_value)
+    return Contrast(
+        difference=difference,
+        low=low,
+        high=high,
+        lift=lift,
+        lift_low=None if lift is None else finite(finding.lift_low),
+        lift_high=None if lift is None else finite(finding.lift_high),
+        p_value=1.0 if p_value is None else p_value,
+        alpha=finding.alpha,
+        against=finding.other,
+        e_value=None if finding.log_e is None else math.exp(min(finding.log_e, MOST)),
+        worst=finite(finding.worst),
+        adjusted_p=finite(finding.adjusted_p),
+        proved=proved,
+        final=final,
+        missing=finding.lift_reason,
+    )
+
+
+def why_not(finding: ContrastFinding | None) -> str:
+    """Return what keeps a contrast from being shown; nothing where it is."""
+    if finding is None:
+        return "not shown: the variant is not part of the analysis"
+    if finding.reason:
+        return f"not shown: {finding.reason}"
+    return "" if compared(finding) is not None else "not shown: the sums are not finite numbers"
+
+
+def proofs_against(facts: Facts, metric: str, *, other: str) -> Mapping[str, ProofKind]:
+    """Return what was proved last of each variant against another one, about today's contents and everybody."""
+    found: dict[str, ProofKind] = {}
+    for proof in facts.proofs:
+        about = proof.metric == metric and proof.segment is None and proof.since == facts.course.version
+        if about and proof.other in (None, other) and proof.kind is not ProofKind.PERSONALISED:
+            found[proof.variant] = _telling(found.get(proof.variant), proof.kind)
+    return found
+
+
+def _telling(one: ProofKind | None, other: ProofKind) -> ProofKind:
+    if one is None:
+        return other
+    return min(one, other, key=lambda kind: _FIRST.index(kind) if kind in _FIRST else len(_FIRST))
