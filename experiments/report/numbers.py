@@ -208,10 +208,10 @@ class ServedContrast:
 
     against: Against
     contrast: Contrast | None
-    variant: str | None = None
-    """The key, where it is one variant."""
     why: str = ""
     """'not shown: ' and why, where there is no contrast."""
+    variant: str | None = None
+    """The key, where it is one variant."""
 
 
 @dataclass(frozen=True, slots=True)
