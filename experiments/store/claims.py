@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, and_, select
+from sqlalchemy import Connection, and_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from experiments.model import Micros, UnitKind
@@ -32,8 +32,24 @@ class Head:
     """The unit's next decision, where that ends the window."""
 
 
+def units_of(heads: Iterable[Head]) -> set[str]:
+    """Return the units that are known of them."""
+    return {head.unit for head in heads if head.unit is not None}
+
+
+def read_visits(connection: Connection, experiment_id: int, unit: UnitKind, units: Iterable[str]) -> list[AnyRow]:
+    """Read every decision of visitors that may count: ``id``, ``unit`` and ``time``, nothing that is not in the index.
+
+    Where every decision counts, those of the same unit have nothing to do with each other: there are none then.
+    """
+    here = (Decisions.experiment_id == experiment_id, may_count(Decisions))
+    query = select(Decisions.id, Decisions.unit, Decisions.time).where(*here)
+    some = chunks(units if unit is UnitKind.VISITOR else ())
+    return [row for each in some for row in connection.execute(query.where(Decisions.unit.in_(each)))]
+
+
 def read_claims(
-    connection: Connection, experiment_id: int, unit: UnitKind, heads: Sequence[Head]
+    connection: Connection, experiment_id: int, heads: Sequence[Head], *, visits: Iterable[AnyRow]
 ) -> dict[str, list[Claim]]:
     """Read what may count for each head, by its id.
 
@@ -41,10 +57,9 @@ def read_claims(
     """
     by_unit = _grouped(heads)
     owners = {head.id: (head.id, head.id) for head in heads}  # decision -> (head, decision that it counts as)
-    if unit is UnitKind.VISITOR:
-        for row in _decisions(connection, experiment_id, Decisions.unit, by_unit, may_count(Decisions)):
-            owners.setdefault(row.id, (by_unit[row.unit][0].id, row.id))
-    for row in list(_decisions(connection, experiment_id, Decisions.repeat_of, owners)):
+    for row in visits:
+        owners.setdefault(row.id, (by_unit[row.unit][0].id, row.id))
+    for row in list(_repeats(connection, experiment_id, owners)):
         owners[row.id] = (owners[row.repeat_of][0], row.repeat_of)
     claims: dict[str, list[Claim]] = defaultdict(list)
     for row in _rewards(connection, experiment_id, Rewards.decision_id, owners):
@@ -65,17 +80,11 @@ def _grouped(heads: Sequence[Head]) -> dict[str, list[Head]]:
     return groups
 
 
-def _decisions(
-    connection: Connection,
-    experiment_id: int,
-    column: InstrumentedAttribute[str | None],
-    values: Iterable[str],
-    *where: ColumnElement[bool],
-) -> Iterator[AnyRow]:
-    """Ids of decisions by their unit, or by what they repeat: nothing that is not in the index."""
-    for some in chunks(values):
-        here = (Decisions.experiment_id == experiment_id, column.in_(some), *where)
-        yield from connection.execute(select(Decisions.id, column).where(*here))
+def _repeats(connection: Connection, experiment_id: int, decisions: Iterable[str]) -> Iterator[AnyRow]:
+    """Ids of decisions by what they repeat: nothing that is not in the index."""
+    for some in chunks(decisions):
+        here = (Decisions.experiment_id == experiment_id, Decisions.repeat_of.in_(some))
+        yield from connection.execute(select(Decisions.id, Decisions.repeat_of).where(*here))
 
 
 def _rewards(

@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import Connection, and_, null, select
 
 from experiments.model import Definition, Reason, UnitKind
-from experiments.store.claims import Head, read_claims
+from experiments.store.claims import Head, read_claims, read_visits, units_of
 from experiments.store.engine import AnyRow
 from experiments.store.fold import Claim, fold
 from experiments.store.maturing import First, next_time
@@ -25,7 +25,8 @@ def reward_fates(connection: Connection, shapes: Shapes, decision: AnyRow) -> tu
     row = _row_of(connection, definition.unit, decision, original) if counts else None
     head, version = _head(connection, definition.unit, decision.experiment_id, row or original)
     metrics = shapes.version(connection, decision.experiment_id, version).measured(definition.metrics)
-    claims = read_claims(connection, decision.experiment_id, definition.unit, [head]).get(head.id, [])
+    visits = read_visits(connection, decision.experiment_id, definition.unit, units_of([head]))
+    claims = read_claims(connection, decision.experiment_id, [head], visits=visits).get(head.id, [])
     folded = fold(metrics, claims, time=head.time, until=head.until)
 
     def fate(claim: Claim) -> Fate:

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, null, or_, selec
 from sqlalchemy.orm import aliased
 
 from experiments.model import Experiment, Micros, UnitKind
-from experiments.store.claims import Head, read_claims
+from experiments.store.claims import Head, read_claims, read_visits, units_of
 from experiments.store.codec import from_json, unpack
 from experiments.store.crossing import crossed_over
 from experiments.store.decisions import may_count
@@ -37,9 +37,9 @@ def mature(
     if not matured:
         return []
     heads = [Head(row.id, row.unit, row.time, row.until) for row in matured]
-    claims = read_claims(connection, experiment.id, unit, heads)
-    once = unit is UnitKind.VISITOR
-    crossed = crossed_over(connection, experiment.id, matured, window=window) if once else set()
+    visits = read_visits(connection, experiment.id, unit, units_of(heads))
+    claims = read_claims(connection, experiment.id, heads, visits=visits)
+    crossed = crossed_over(connection, experiment.id, matured, visits=visits, window=window)
     seq, step = last_row(connection, experiment.id)
     rows = [
         analysis_row(connection, shapes, experiment, row, claims.get(row.id, ()), seq=seq + i, step=step + 1)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 from bandit.delays import Delays
 from experiments.model import Experiment, Micros
 from experiments.store.bulk import add_rows
-from experiments.store.claims import Head, read_claims
+from experiments.store.claims import Head, read_claims, read_visits, units_of
 from experiments.store.engine import Room
 from experiments.store.fold import window_end
 from experiments.store.maturing import analysis_row, candidates
@@ -43,7 +43,8 @@ class Opened(Room):
         with self._database.reading() as connection:
             found = connection.execute(query).all()
             heads = [Head(row.id, row.unit, row.time, row.until) for row in found]
-            claims = read_claims(connection, experiment.id, unit, heads) if heads else {}
+            visits = read_visits(connection, experiment.id, unit, units_of(heads))
+            claims = read_claims(connection, experiment.id, heads, visits=visits)
             opened = []
             for row in found:
                 seen = [claim for claim in claims.get(row.id, ()) if claim.time <= watermark]
