@@ -31,12 +31,13 @@ REWARDS = st.lists(
         {
             "number": NUMBERS,
             "at": st.integers(0, 200),
+            "metric": st.sampled_from(["sale", "seconds"]),
             "key": st.sampled_from(["", "i", "j"]),
             "value": st.sampled_from([0.1, 0.7, 3.0]),
         }
     ),
     max_size=8,
-    unique_by=lambda facts: (facts["number"], facts["key"]),
+    unique_by=lambda facts: (facts["number"], facts["metric"], facts["key"]),
 )
 BY_UNIT = st.lists(
     st.fixed_dictionaries(
@@ -64,7 +65,11 @@ def test_any_order(
     data: st.DataObject,
 ) -> None:
     """Any permutation, duplication and cut into batches of the records gives the same rows and sums."""
-    metrics = [{"key": "sale", "kind": "revenue", "window_seconds": 60}]
+    metrics = [
+        {"key": "sale", "kind": "revenue", "window_seconds": 60},
+        {"key": "seconds", "kind": "duration", "role": "secondary", "window_seconds": 90},
+        {"key": "left", "kind": "bounce", "role": "secondary", "window_seconds": 30},
+    ]
 
     def records(site: Any) -> list[Record]:
         made = [
@@ -73,7 +78,7 @@ def test_any_order(
             )
             for facts in decisions
         ]
-        made += [site.reward(f["number"], at=f["at"], key=f["key"], value=f["value"]) for f in rewards]
+        made += [site.reward(f["number"], **{name: f[name] for name in f if name != "number"}) for f in rewards]
         return made + [site.reward(who=f["who"], at=f["at"], key=f["key"], value=f["value"]) for f in by_unit]
 
     plain, mixed = sites(unit=unit, metrics=metrics), sites(unit=unit, metrics=metrics)
@@ -92,6 +97,9 @@ def test_any_order(
 def facts_of(site: Any) -> list[tuple[object, ...]]:
     """Everything of the rows that learning reads; one step a row in one, one step for all in the other."""
     return [
-        (row.seq, row.decision, row.unit, row.phase, row.time, row.variant, row.distribution.tobytes(), row.outcomes)
+        (
+            *(row.seq, row.decision, row.unit, row.phase, row.time, row.variant),
+            *(row.distribution.tobytes(), row.outcomes, row.crossed),
+        )
         for row in site.learn()
     ]
