@@ -123,22 +123,20 @@ class BoundedSums:
         check_shape("predictions", forecasts.shape, laws.shape)
         check_shape("chosen", places.shape, laws.shape[:-1])
         check_shape("rewards", values.shape, laws.shape[:-1])
-        check_rows(places, laws, predictions=forecasts)
         low, high = self.bounds[..., :1], self.bounds[..., 1:]
         require(bool(((values >= low) & (values <= high)).all()), "rewards must lie within their bounds")
+        flat, n = math.prod(lanes), places.shape[-1]
         scale = high - low
         scaled = np.clip((forecasts - low[..., None]) / scale[..., None], 0.0, 1.0)
-        flat = math.prod(lanes)
-        shape = (flat, places.shape[-1])
-        _add_rows(
-            plain(places.reshape(shape), np.int64),
-            plain(((values - low) / scale).reshape(shape)),
-            plain(laws.reshape(*shape, arms)),
-            plain(scaled.reshape(*shape, arms)),
-            self.rows.reshape(flat, arms),
-            self.first.reshape(flat, 2, arms),
-            self.spread.reshape(flat, 2, arms),
+        rows = (
+            plain(places.reshape(flat, n), np.int64),
+            plain(((values - low) / scale).reshape(flat, n, 1)),
+            plain(laws.reshape(flat, n, arms)),
+            plain(scaled.reshape(flat, n, 1, arms)),
         )
+        check_rows(*rows)
+        state = (self.rows.reshape(flat, arms), self.first.reshape(flat, 2, arms), self.spread.reshape(flat, 2, arms))
+        _add_rows(*rows, *state)
 
     def widened(self, places: Sequence[int | None]) -> BoundedSums:
         """These sums over another set of variants: ``places[k]`` is where the new k-th was, None where it is new."""
@@ -222,7 +220,7 @@ def _add_rows(
                 law = p[lane, t, a]
                 if law > 0:
                     for line in range(2):
-                        m, r = predictions[lane, t, a], rewards[lane, t]
+                        m, r = predictions[lane, t, 0, a], rewards[lane, t, 0]
                         if line == 1:
                             m, r = 1 - m, 1 - r
                         q = min(m, TRUNCATION * law)

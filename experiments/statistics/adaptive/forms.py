@@ -34,7 +34,7 @@ from experiments.statistics.adaptive.kernel import MIN_ROWS
 from experiments.statistics.adaptive.sums import AdaptiveSums
 
 ETA: Final = 2.0
-"""η of a variant is this times n* K s²/τ(a): it foresees that 1/π grows beyond K."""
+"""η is this times n* K s²/τ(a) (of UNIFORM and SERVED without K): it foresees that 1/π grows beyond K."""
 _PRIOR: Final = 2.0
 """Rows of pooled variance that each variant's own variance begins with."""
 
@@ -72,10 +72,11 @@ class Forms:
         return self.first - phi * self.second, np.maximum(np.maximum(parts[0], parts[1]), parts[2]), _at(self.eta, phi)
 
 
+@np.errstate(all="ignore")
 def values(sums: AdaptiveSums) -> Forms:
     """The forms of each target: N its outcome, or N and D its two channels.
 
-    η·τ(a)/n* is 2 K s² of a variant, 2 s² of UNIFORM and s² of SERVED: about what Σ 1/π of each comes to a row.
+    η·τ(a)/n* is 2 K s² of a variant, 2 s² of UNIFORM and SERVED, whose variance a row does not grow with K.
     """
     rows = _diagonal(sums.rows)
     total, square = _diagonal(sums.total), _diagonal(sums.square)
@@ -90,6 +91,7 @@ def values(sums: AdaptiveSums) -> Forms:
     return Forms(rows, first, second, seen, _triple(now, last), _triple(then, last), _triple(eta, last), shown)
 
 
+@np.errstate(all="ignore")
 def pairs(sums: AdaptiveSums) -> Forms:
     """The forms of every pair of targets (row i: N, column j: D) over the rows on which both were eligible."""
     spread = _covariances(sums)
@@ -223,8 +225,6 @@ def _placed(variants: Floats, mixed: Floats) -> Floats:
 
 def _scales(sums: AdaptiveSums) -> Floats:
     """(..., C, C, T) η·τ(a)/n* of each target alone."""
-    size = sums.size[..., None, None, :]
-    factors = np.concatenate(
-        [np.repeat(ETA * size, sums.arms, axis=-1), ETA * np.ones_like(size), np.ones_like(size)], -1
-    )
-    return np.asarray(sums.scale[..., None] * factors)
+    factors = np.ones((*sums.lanes, 1, 1, sums.arms + 2))
+    factors[..., :-2] = sums.size[..., None, None, :]
+    return np.asarray(ETA * sums.scale[..., None] * factors)

@@ -58,8 +58,10 @@ class Limits:
     shown: Bools
 
 
-def means(sums: AdaptiveSums, *, alpha: float = ALPHA, n_star: float = N_STAR) -> Limits:
+def means(sums: AdaptiveSums, *, alpha: float = ALPHA, n_star: float = N_STAR, forms: Forms | None = None) -> Limits:
     """The value of each target (..., T); with two channels the ratio of its sums, by inversion.
+
+    ``forms`` is :func:`.forms.values` of the sums where the caller has it already.
 
     >>> rng = np.random.default_rng(0)
     >>> chosen = rng.integers(0, 2, 4000)
@@ -71,28 +73,40 @@ def means(sums: AdaptiveSums, *, alpha: float = ALPHA, n_star: float = N_STAR) -
     (np.True_, np.True_)
     """
     with np.errstate(all="ignore"):
-        forms = values(sums)
-        return _symmetric(forms, 1.0, alpha, n_star) if sums.channels == 1 else _inverted(forms, alpha, n_star)
+        known = values(sums) if forms is None else forms
+        return _symmetric(known, 1.0, alpha, n_star) if sums.channels == 1 else _inverted(known, alpha, n_star)
 
 
-def contrasts(sums: AdaptiveSums, *, alpha: float = ALPHA, n_star: float = N_STAR) -> Limits:
-    """Target i minus target j (..., T, T) on the rows where both were eligible; of ratios, by linearised scores."""
+def contrasts(
+    sums: AdaptiveSums, *, alpha: float = ALPHA, n_star: float = N_STAR, forms: Forms | None = None
+) -> Limits:
+    """Target i minus target j (..., T, T) on the rows where both were eligible; of ratios, by linearised scores.
+
+    ``forms`` is :func:`.forms.pairs` of the sums where the caller has it already; so below.
+    """
     with np.errstate(all="ignore"):
-        return _symmetric(pairs(sums), 1.0, alpha, n_star)
+        return _symmetric(pairs(sums) if forms is None else forms, 1.0, alpha, n_star)
 
 
-def lifts(sums: AdaptiveSums, *, alpha: float = ALPHA, n_star: float = N_STAR) -> Limits:
+def lifts(sums: AdaptiveSums, *, alpha: float = ALPHA, n_star: float = N_STAR, forms: Forms | None = None) -> Limits:
     """Target i relative to target j, minus 1 (..., T, T), by inversion: as valid as :func:`contrasts`.
 
     Not shown where the mean of j is not yet told from zero.
     """
     with np.errstate(all="ignore"):
-        found = _inverted(pairs(sums), alpha, n_star)
+        found = _inverted(pairs(sums) if forms is None else forms, alpha, n_star)
         estimate = np.where(found.shown, found.estimate - 1, 0.0)
         return Limits(estimate, found.low - 1, found.high - 1, found.variance, found.rows, found.shown)
 
 
-def one_sided(sums: AdaptiveSums, *, alpha: float = ALPHA, n_star: float = N_STAR, factor: float = 1.0) -> Limits:
+def one_sided(
+    sums: AdaptiveSums,
+    *,
+    alpha: float = ALPHA,
+    n_star: float = N_STAR,
+    factor: float = 1.0,
+    forms: Forms | None = None,
+) -> Limits:
     r"""Target i minus ``factor`` times target j (..., T, T): each limit alone holds at level α at every look.
 
     .. math:: \frac{1}{n}\Bigl(T - \sqrt{2(V+\eta)\,\ln\bigl(1 + \tfrac{1}{2\alpha}\sqrt{(V+\eta)/\eta}\bigr)}\Bigr),
@@ -103,11 +117,11 @@ def one_sided(sums: AdaptiveSums, *, alpha: float = ALPHA, n_star: float = N_STA
     """
     Tuning(alpha=alpha, n_star=n_star)
     with np.errstate(all="ignore"):
-        forms = pairs(sums)
-        total, v, unit = forms.at(factor)
+        known = pairs(sums) if forms is None else forms
+        total, v, unit = known.at(factor)
         eta = unit * n_star / tau(2 * alpha)
         half = np.sqrt(2 * (v + eta) * np.log1p(np.sqrt((v + eta) / eta) / (2 * alpha)))
-        return _around(forms, total, half, v)
+        return _around(known, total, half, v)
 
 
 def log_e(
@@ -117,6 +131,7 @@ def log_e(
     n_star: float = N_STAR,
     against: float = 0.0,
     factor: float = 1.0,
+    forms: Forms | None = None,
 ) -> Floats:
     r"""Natural logarithm of the e-value against 'target i minus ``factor`` times target j is ``against``' (..., T, T).
 
@@ -126,11 +141,11 @@ def log_e(
     """
     Tuning(alpha=alpha, n_star=n_star)
     with np.errstate(all="ignore"):
-        forms = pairs(sums)
-        total, v, unit = forms.at(factor)
+        known = pairs(sums) if forms is None else forms
+        total, v, unit = known.at(factor)
         eta = unit * n_star / tau(alpha)
-        result = 0.5 * np.log(eta / (v + eta)) + (total - forms.rows * against) ** 2 / (2 * (v + eta))
-        return np.where(forms.shown & np.isfinite(result), result, 0.0)
+        result = 0.5 * np.log(eta / (v + eta)) + (total - known.rows * against) ** 2 / (2 * (v + eta))
+        return np.where(known.shown & np.isfinite(result), result, 0.0)
 
 
 def _symmetric(forms: Forms, phi: float, alpha: float, n_star: float) -> Limits:

@@ -77,23 +77,51 @@ def _bounded(bottom: float, form: Floats, tune: float, level: float) -> bool:
 
 @long_kernel
 def _end(middle: float, step: float, top: float, bottom: float, form: Floats, tune: float, level: float) -> float:
-    """The first refuted φ from the middle on: doubled until one is refuted, then halved to rounding."""
-    inner, outer = middle, middle + step
+    """The first refuted φ from the middle on: the step is doubled until one is refuted, then the root is found."""
+    v, eta = _variance(middle, form, tune)
+    inner, below = middle, _beyond(top - middle * bottom, v, eta, level)
+    outer, above = middle, below
     for _ in range(_DOUBLINGS):
-        v, eta = _variance(outer, form, tune)
-        if _beyond(top - outer * bottom, v, eta, level) > 0:
-            break
-        inner, step = outer, 2 * step
         outer = middle + step
-    else:
-        return np.nan
-    for _ in range(_STEPS):
-        half = 0.5 * (inner + outer)
-        v, eta = _variance(half, form, tune)
-        if _beyond(top - half * bottom, v, eta, level) > 0:
-            outer = half
-        else:
-            inner = half
-        if abs(outer - inner) <= _EXACT * abs(outer - middle):
+        v, eta = _variance(outer, form, tune)
+        above = _beyond(top - outer * bottom, v, eta, level)
+        if above > 0:
             break
-    return outer
+        inner, below, step = outer, above, 2 * step
+    if not above > 0 or not math.isfinite(above):
+        return np.nan
+    return _root(inner, below, outer, above, middle, top, bottom, form, tune, level)
+
+
+@long_kernel
+def _root(
+    inner: float,
+    below: float,
+    outer: float,
+    above: float,
+    middle: float,
+    top: float,
+    bottom: float,
+    form: Floats,
+    tune: float,
+    level: float,
+) -> float:
+    """The root between a φ that is kept and one that is refuted: false position, a stuck end halved (Illinois)."""
+    side, last = 0, outer
+    phi = outer
+    for _ in range(_STEPS):
+        phi = (inner * above - outer * below) / (above - below)
+        v, eta = _variance(phi, form, tune)
+        value = _beyond(top - phi * bottom, v, eta, level)
+        if value > 0:
+            outer, above = phi, value
+            below = 0.5 * below if side > 0 else below
+            side = 1
+        else:
+            inner, below = phi, value
+            above = 0.5 * above if side < 0 else above
+            side = -1
+        if abs(phi - last) <= _EXACT * abs(phi - middle):
+            break
+        last = phi
+    return phi

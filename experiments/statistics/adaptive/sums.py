@@ -164,13 +164,21 @@ class AdaptiveSums:
         check_shape("chosen", places.shape, shape)
         check_shape("outcomes", results.shape, (*shape, channels))
         check_shape("predictions", forecasts.shape, (*shape, channels, arms))
-        check_rows(places, laws, outcomes=results, predictions=forecasts)
-        flat = math.prod(self.lanes)
-        ends = ((places, 1, np.int64), (results, 2, np.float64), (laws, 2, np.float64), (forecasts, 3, np.float64))
-        rows = [plain(array.reshape(flat, *array.shape[array.ndim - keep :]), dtype) for array, keep, dtype in ends]
-        own = [getattr(self, name) for name in NAMES]
+        flat, depth = math.prod(self.lanes), len(self.lanes)
+        rows = (
+            plain(places.reshape(flat, *shape[depth:]), np.int64),
+            plain(results.reshape(flat, *results.shape[depth:])),
+            plain(laws.reshape(flat, *laws.shape[depth:])),
+            plain(forecasts.reshape(flat, *forecasts.shape[depth:])),
+        )
+        check_rows(*rows)
+        add_rows(*rows, *[self._lanes(name) for name in NAMES])
+
+    def _lanes(self, name: str) -> Floats:
+        """A view of an array with exactly one axis of lanes, as kernels take it."""
+        array: Floats = getattr(self, name)
         depth = len(self.lanes)
-        add_rows(*rows, *[array.reshape(flat, *array.shape[depth:]) for array in own])
+        return array[None] if depth == 0 else array.reshape(-1, *array.shape[depth:])
 
     def widened(self, places: Sequence[int | None]) -> AdaptiveSums:
         """These sums over another set of variants: ``places[k]`` is where the new k-th was, None where it is new.
