@@ -31,6 +31,7 @@ bench: $(VENV)/.development ## Measure the speed of serving, policies and offlin
 	@$(BIN)/landit bench offline
 
 bench-statistics: $(VENV)/.development ## Simulate how often any interval of a page ever misses, under real policies (hours; resumes).
+	@LANDIT_WHOLE_PATHS=20 $(BIN)/python -m pytest -q tests/validity/test_whole_path.py
 	@$(BIN)/python -m tests.validity $(ARGS) validity.jsonl
 	@$(BIN)/python -m tests.validity --table validity.jsonl
 

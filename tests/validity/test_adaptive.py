@@ -29,7 +29,7 @@ def test_no_interval_misses_more_often_than_it_says(world, exploration):
 
 
 def test_plain_intervals_do_miss():
-    """What the others are compared with: under drift and a bandit the sample mean is nearly always wrong at some look."""
+    """What the others are compared with: under drift and a bandit the sample mean is mostly wrong at some look."""
     found = simulate(Setting(BY_NAME["drift and gap"], "thompson", 0.04, rows=4000, runs=60))
     assert found.naive_missed.max() > 0.5
 
