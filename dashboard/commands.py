@@ -16,6 +16,8 @@ landit = Commands(
         "migrate": "experiments.cli.experiments:migrate_command",
         "experiment": "experiments.cli.experiments:experiment_group",
         "relearn": "experiments.cli.experiments:relearn_command",
+        "recount": "experiments.cli.experiments:recount_command",
+        "plan": "experiments.cli.plan:plan_command",
         "evaluate": "experiments.cli.offline:evaluate_command",
         "replay": "experiments.cli.offline:replay_command",
         "simulate": "experiments.cli.offline:simulate_command",

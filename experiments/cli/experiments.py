@@ -1,4 +1,4 @@
-"""The commands that need no web: the schema, experiments and their states, relearning."""
+"""The commands that need no web: the schema, experiments and their states, relearning and recounting."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any
 import click
 
 from experiments.cli.console import Commands, json_option, show, show_rows, store_options, url_options
+from experiments.clock import system_clock
 from experiments.definition import parse, warnings
-from experiments.keeper import relearn
+from experiments.keeper import recount, relearn
 from experiments.model import Experiment, State
 from experiments.store import Store, migrate
 
@@ -43,6 +44,23 @@ def relearn_command(ctx: click.Context, store: Store, key: str, as_json: bool) -
         click.echo(
             f"landit: the rebuilt state differs from version {result.version}. Keep both, and report it.", err=True
         )
+        ctx.exit(1)
+
+
+@click.command("recount")
+@click.argument("key")
+@store_options
+@json_option
+@click.pass_context
+def recount_command(ctx: click.Context, store: Store, key: str, as_json: bool) -> None:
+    """Rebuild the analysis of experiment KEY from the log, and compare it with what is shown.
+
+    That of an imported log is put right where it differs; a served experiment's is its keeper's.
+    """
+    result = recount.recount(store, key, now=system_clock())
+    show({"experiment": key, **asdict(result)}, as_json=as_json)
+    if not result.matches and not result.mended:
+        click.echo("landit: the rebuilt analysis differs from the stored one. Keep both, and report it.", err=True)
         ctx.exit(1)
 
 

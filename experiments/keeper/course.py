@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
 
+from experiments.keeper.analyst import Analyst
 from experiments.keeper.opened import Opened
 from experiments.keeper.relearn import checksum
 from experiments.model import Experiment, Micros
@@ -23,7 +23,8 @@ class Course:
     stored: PolicyVersion
     blob: bytes
     seq: int
-    fits: int
+    analyst: Analyst
+    fits: int = 0
     """The experiment's version that the blob was last fitted to."""
     opened: Opened | None = None
     """What is known of open rows, where they are learned."""
@@ -35,11 +36,6 @@ class Course:
     """The last row at which proofs were asked for."""
     standardized: int = 0
     """The last row at which numbers were looked at that are to be standardized."""
-
-    @classmethod
-    def begun(cls, experiment: Experiment, blob: bytes, *, now: Micros) -> Self:
-        """Return the course of a policy that has learned nothing, with version 1, which is not in the store yet."""
-        return cls(version_of(experiment, 1, blob, seq=0, now=now), blob, 0, fits=0)
 
     def next_version(self, experiment: Experiment, blob: bytes, *, seq: int, now: Micros) -> PolicyVersion:
         """Return the version after the last one, with what is to be served where the open rows are known too."""

@@ -15,7 +15,6 @@ from time import monotonic
 from experiments.clock import system_clock
 from experiments.errors import StoreError, Unavailable
 from experiments.keeper.leader import Leader
-from experiments.keeper.proofs import RowProofs
 from experiments.keeper.publisher import Publisher
 from experiments.keeper.shipper import Shipper
 from experiments.model import Micros
@@ -157,8 +156,7 @@ class _Work:
         if epoch is None:
             self._leader = None
         elif self._leader is None or self._leader.epoch != epoch:
-            proofs = RowProofs(self._store)
-            self._leader = Leader(self._store, epoch=epoch, clock=self._clock, proofs=proofs)
+            self._leader = Leader(self._store, epoch=epoch, clock=self._clock)
         return self._leader
 
 

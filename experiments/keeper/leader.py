@@ -14,12 +14,10 @@ from experiments.contenders import may_drop, proved, sees_context
 from experiments.definition import parse_time
 from experiments.delayed import learns_open_rows
 from experiments.errors import Conflict, Invalid, NotFound
-from experiments.keeper import learner
-from experiments.keeper.course import Course
-from experiments.keeper.opened import BUDGET, Opened
-from experiments.keeper.proofs import Proofs, nothing_proved
+from experiments.keeper import analyst, learner, opened
+from experiments.keeper.course import Course, version_of
 from experiments.keeper.relearn import checksum, fitted, in_force, replay, steps
-from experiments.model import Experiment, Micros, State
+from experiments.model import Experiment, Micros, Proof, State
 from experiments.standards import ENOUGH, ROWS, learned
 from experiments.store import AnalysisRow, Step, Store
 
@@ -41,19 +39,14 @@ class Leader:
         The lease's epoch: another one's commits are refused by the store.
     clock
         The time in µs since 1970 UTC.
-    proofs
-        What tells that a variant is beaten.
     """
 
-    def __init__(
-        self, store: Store, *, epoch: int, clock: Callable[[], Micros], proofs: Proofs = nothing_proved
-    ) -> None:
+    def __init__(self, store: Store, *, epoch: int, clock: Callable[[], Micros]) -> None:
         self.epoch = epoch
-        self._proofs = proofs
         self._store = store
         self._clock = clock
         self._courses: dict[int, Course] = {}
-        self._reads = 0
+        self._reads = self._counts = 0
 
     def work(self, watermark: Micros) -> bool:
         """Do what is due; returns whether rows are left that could mature at once.
@@ -63,7 +56,7 @@ class Leader:
         watermark
             Everything accepted before this time is in the store.
         """
-        busy, self._reads = False, BUDGET
+        busy, self._reads, self._counts = False, opened.BUDGET, analyst.BUDGET
         for experiment in self._store.experiments():
             try:
                 busy |= self._advance(self._on_time(experiment), watermark)
@@ -75,7 +68,10 @@ class Leader:
                 # A mistake of ours in one experiment must keep neither the others nor the published folder waiting.
                 _log.exception("%s: it learns nothing until this is put right", experiment.key)
                 self._courses.pop(experiment.id, None)
-        return busy
+            except Exception:
+                self._courses.pop(experiment.id, None)  # it may have counted rows that were not committed
+                raise
+        return busy or self._counts <= 0
 
     def _on_time(self, experiment: Experiment) -> Experiment:
         """Start a draft whose time has come, stop whatever runs past its end."""
@@ -89,6 +85,7 @@ class Leader:
         if experiment.state is State.DRAFT or experiment.imported:
             return False
         course = self._course(experiment)
+        self._counts = course.analyst.read(course.seq, budget=self._counts)
         if course.opened is not None:
             self._reads = course.opened.read(watermark, budget=self._reads)
         for _ in range(STEPS_PER_TICK):
@@ -101,6 +98,8 @@ class Leader:
             return True
         if course.due(self._clock()) and (course.seq > course.stored.seq or course.moved(self._clock())):
             self._commit(experiment, course, blob=course.blob, rows=[], keep=True)
+        elif course.analyst.owes(course.stored.seq):
+            self._commit(experiment, course, blob=course.blob, rows=[], keep=False)
         self._judge(self._standardize(experiment, course), course)
         return False
 
@@ -123,12 +122,28 @@ class Leader:
         return changed
 
     def _judge(self, experiment: Experiment, course: Course) -> None:
-        """Record which variants are proved beaten after the last stored version; the policy is fitted to it at once."""
-        asked = experiment.state is State.RUNNING and may_drop(experiment.definition)
-        if not asked or course.judged == course.stored.seq:
+        """Pause where a guardrail is proved hurt; record which variants are proved beaten, and fit the policy to it.
+
+        Asked after every stored version whose rows are all analysed.
+        """
+        seq = course.stored.seq
+        if experiment.state is not State.RUNNING or course.judged == seq or not course.analyst.kept(seq):
             return
-        course.judged = course.stored.seq
-        beaten = proved(experiment, self._proofs(experiment, course.stored.seq))
+        course.judged = seq
+        harm = course.analyst.harmed(experiment)
+        if harm is not None:
+            self._pause(experiment, harm)
+        elif may_drop(experiment.definition):
+            self._drop(experiment, course.analyst.beaten(experiment))
+
+    def _pause(self, experiment: Experiment, harm: Proof) -> None:
+        _log.warning("%s: paused, as %s is proved to hurt %s", experiment.key, harm.variant, harm.metric)
+        self._store.set_state(experiment.key, State.PAUSED, by="guardrail", based_on=experiment.version)
+        detail = {"metric": harm.metric, "variant": harm.variant, "row": harm.seq}
+        self._store.audit("guardrail", "harmed", experiment.key, detail)
+
+    def _drop(self, experiment: Experiment, found: frozenset[str] | None) -> None:
+        beaten = experiment.beaten if found is None else proved(experiment, found)
         if beaten != experiment.beaten:
             _log.info("%s: proved beaten: %s", experiment.key, ", ".join(beaten) or "none any more")
             self._course(self._store.set_beaten(experiment.key, beaten, based_on=experiment.version, by="proof"))
@@ -141,7 +156,7 @@ class Leader:
                 blob = fitted(self._store, course.blob, experiment, seq=course.seq)
                 self._commit(experiment, course, blob=blob, rows=[], keep=True)
             course.fits = experiment.version
-            course.opened = Opened(self._store, experiment) if learns_open_rows(experiment.definition) else None
+            course.opened = opened.Opened(self._store, experiment) if learns_open_rows(experiment.definition) else None
         self._courses[experiment.id] = course
         return course
 
@@ -154,16 +169,20 @@ class Leader:
         if blob is None or checksum(blob) != stored.checksum:
             _log.error("%s: policy version %d is damaged; it is relearned", experiment.key, stored.version)
             blob = replay(self._store, experiment, until=stored)
-        course = Course(stored, blob, stored.seq, fits=0)
+        course = Course(stored, blob, stored.seq, self._analyst(experiment))
         definition = in_force(self._store, experiment.key)[stored.phase]
         for rows in steps(self._store, experiment.id, after=stored.seq):
             course.blob, course.seq = learner.step(course.blob, definition, rows), rows[-1].seq
         return course
 
     def _begun(self, experiment: Experiment) -> Course:
-        course = Course.begun(experiment, learner.cold(experiment), now=self._clock())
-        self._store.commit_step(Step(experiment.id, [], course.stored), epoch=self.epoch)
-        return course
+        blob = learner.cold(experiment)
+        stored = version_of(experiment, 1, blob, seq=0, now=self._clock())
+        self._store.commit_step(Step(experiment.id, [], stored), epoch=self.epoch)
+        return Course(stored, blob, 0, self._analyst(experiment))
+
+    def _analyst(self, experiment: Experiment) -> analyst.Analyst:
+        return analyst.Analyst(self._store, experiment, clock=self._clock)
 
     def _commit(
         self, experiment: Experiment, course: Course, *, blob: bytes, rows: list[AnalysisRow], keep: bool
@@ -172,7 +191,10 @@ class Leader:
         seq = rows[-1].seq if rows else course.seq
         course.known = max([course.known, *(row.time for row in rows)])
         policy = course.next_version(experiment, blob, seq=seq, now=self._clock()) if keep else None
-        self._store.commit_step(Step(experiment.id, rows, policy), epoch=self.epoch)
+        course.analyst.add(rows)
+        state, proofs = (None, ()) if rows and not keep else course.analyst.keep(experiment, seq=seq)
+        step = Step(experiment.id, rows, policy, analysis=state, proofs=proofs)
+        self._store.commit_step(step, epoch=self.epoch)
         course.blob, course.seq, course.stored = blob, seq, policy or course.stored
 
 

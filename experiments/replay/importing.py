@@ -1,4 +1,4 @@
-"""Import: a log from elsewhere becomes a finished experiment, with its report and its evaluation."""
+"""Import: a log from elsewhere becomes a finished experiment, with its analysis, its report and its evaluation."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from bandit.types import Floats
 from experiments.declarations import declarable
 from experiments.definition import parse
 from experiments.errors import CannotEstimate, Conflict
+from experiments.keeper.recount import count_import
 from experiments.model import Definition, Experiment, MetricKind, Micros, Reason, UnitKind
 from experiments.replay.contexts import parse_contexts
 from experiments.replay.log import Log
@@ -63,6 +64,7 @@ def import_log(log: Log, key: str, *, store: Store, by: str, now: Micros, pseudo
     experiment = _begun(store, _definition(log, key, found), rows=found.rows, by=by)
     kept = store.health(experiment.id).decisions
     rows = store.import_log(experiment, _after(kept, _decisions(log, found, now, pseudonym)))
+    count_import(store, experiment, now=now)
     return Import(experiment, rows)
 
 
@@ -72,7 +74,7 @@ def _begun(store: Store, definition: Definition, *, rows: int, by: str) -> Exper
         return store.create_experiment(definition, by=by, imported=True)
     except Conflict:
         found = store.experiment(definition.key)
-        whole = store.health(found.id).decisions >= rows
+        whole = store.health(found.id).decisions >= rows and store.analysis_state(found.id) is not None
         if not found.imported or found.definition != definition or whole:
             raise
         return found

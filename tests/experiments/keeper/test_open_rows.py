@@ -14,7 +14,6 @@ from bandit import policies
 from bandit.delays import ENOUGH
 from bandit.policy import SumPolicy
 from experiments.definition import parse
-from experiments.keeper import leader as leading
 from experiments.keeper import opened as opening
 from experiments.keeper.leader import Leader
 from experiments.keeper.opened import Opened
@@ -270,7 +269,7 @@ def test_another_leader_serves_the_same(
     world.visit(100, seconds=WINDOW / 2, delay=600)
     work(leader, clock)
     before = newest(store)
-    monkeypatch.setattr(leading, "BUDGET", 900)
+    monkeypatch.setattr(opening, "BUDGET", 900)
     successor = leader_of(store, clock)
     clock.sleep(20)
     for _ in range(2):

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 from bandit import policies
+from experiments.analysis import proofs as proving
+from experiments.analysis.analysis import Analysis
 from experiments.contenders import may_drop
 from experiments.definition import parse
-from experiments.keeper import proofs
 from experiments.keeper.leader import Leader
-from experiments.keeper.proofs import Proofs, RowProofs, nothing_proved
+from experiments.keeper.recount import recount
 from experiments.keeper.relearn import relearn
-from experiments.model import Experiment, State
+from experiments.model import Experiment, ProofKind, State
 from experiments.published import PublishedExperiment
 from experiments.records import DecisionRecord, RewardRecord
 from experiments.service.identity import DecisionIds
@@ -35,10 +36,10 @@ SCRIPT = {100: {"b"}, 150: {"b", "d"}, 200: {"b", "c", "d"}}
 """Who is proved beaten from which row on."""
 
 
-def scripted(experiment: Experiment, seq: int) -> frozenset[str]:
+def scripted(analysis: Analysis, experiment: Experiment) -> frozenset[str]:
     """A source of proofs that knows the world."""
     assert may_drop(experiment.definition)
-    return frozenset().union(*(keys for row, keys in SCRIPT.items() if row <= seq))
+    return frozenset().union(*(keys for row, keys in SCRIPT.items() if row <= analysis.seq))
 
 
 class World:
@@ -52,9 +53,9 @@ class World:
         self.epoch = epoch
         self.leader = self.new_leader()
 
-    def new_leader(self, source: Proofs = scripted) -> Leader:
+    def new_leader(self) -> Leader:
         """A leader that remembers nothing."""
-        return Leader(self.store, epoch=self.epoch, clock=self.clock, proofs=source)
+        return Leader(self.store, epoch=self.epoch, clock=self.clock)
 
     def begin(self, **changes: Any) -> None:
         """Create and start the experiment."""
@@ -115,6 +116,12 @@ class World:
 
 
 @pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks is told what the script says."""
+    monkeypatch.setattr(proving, "beaten", scripted)
+
+
+@pytest.fixture
 def world(sqlite_url: str, clock) -> Iterator[World]:
     """The visitors, over an empty store."""
     store = Store.open(sqlite_url, clock=clock)
@@ -122,6 +129,7 @@ def world(sqlite_url: str, clock) -> Iterator[World]:
     store.close()
 
 
+@pytest.mark.usefixtures("script")
 def test_the_beaten_lose_their_share_one_after_another(world: World) -> None:
     """Each drop is a version and a phase with its time; what is served has exactly nothing for the beaten."""
     world.begin()
@@ -142,6 +150,7 @@ def test_the_beaten_lose_their_share_one_after_another(world: World) -> None:
     assert relearn(world.store, "k").matches
 
 
+@pytest.mark.usefixtures("script")
 def test_another_leader_goes_on_alike(world: World) -> None:
     """Who leads next reads from the record who is beaten, and comes to the same bytes without asking."""
     world.begin()
@@ -157,6 +166,7 @@ def test_another_leader_goes_on_alike(world: World) -> None:
     assert relearn(world.store, "k").matches
 
 
+@pytest.mark.usefixtures("script")
 def test_things_may_change(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The beaten keep a hundredth each, and come back when no proof speaks against them any more."""
     world.begin(may_change=True)
@@ -172,6 +182,7 @@ def test_things_may_change(world: World, monkeypatch: pytest.MonkeyPatch) -> Non
     assert relearn(world.store, "k").matches
 
 
+@pytest.mark.usefixtures("script")
 def test_what_a_person_saves_counts(world: World) -> None:
     """A new name leaves the beaten out; switching the best one off lets them all come back until proved again."""
     world.begin()
@@ -190,15 +201,16 @@ def test_what_a_person_saves_counts(world: World) -> None:
     assert relearn(world.store, "k").matches
 
 
+@pytest.mark.usefixtures("script")
 def test_nothing_is_proved_of_other_goals(world: World) -> None:
     """Who earns is not asked for proofs."""
     world.begin(goal="earn")
     for _ in range(3):
         world.visit(50)
     assert (world.experiment.beaten, world.experiment.phase, world.experiment.exploration) == ((), 1, 0.05)
-    assert nothing_proved(world.experiment, 150) == frozenset()
 
 
+@pytest.mark.usefixtures("script")
 def test_a_published_experiment_says_who_is_beaten(world: World) -> None:
     """Workers read the experiment as it is in force, and the exact vector from the policy beside it."""
     world.begin()
@@ -209,9 +221,8 @@ def test_a_published_experiment_says_who_is_beaten(world: World) -> None:
     assert world.experiment.to_json()["beaten"] == ["b"]
 
 
-def test_rows_prove_the_best(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The keeper's own source: the worse ones go one by one, the best stays, and a new source comes to the same."""
-    world.leader = world.new_leader(RowProofs(world.store))
+def test_rows_prove_the_best(world: World) -> None:
+    """The worse ones go one by one, the best stays, and what was proved is kept with its date."""
     world.begin()
     gone: list[int] = []
     while world.experiment.exploration > 0.02 and world.newest.seq < 3000:
@@ -221,35 +232,42 @@ def test_rows_prove_the_best(world: World, monkeypatch: pytest.MonkeyPatch) -> N
     assert gone == sorted(gone)
     np.testing.assert_array_equal(world.served, [1.0, 0.0, 0.0, 0.0])
     assert relearn(world.store, "k").matches
-    whole = RowProofs(world.store)(world.experiment, world.newest.seq)
-    assert whole == {"b", "c", "d"}
-    monkeypatch.setattr(proofs, "PAGE", 64)
-    monkeypatch.setattr(proofs, "PAGES", 2)
-    slowly = RowProofs(world.store)
-    assert slowly(world.experiment, world.newest.seq) == frozenset()  # it has read 128 rows
-    for _ in range(world.newest.seq // 128):
-        found = slowly(world.experiment, world.newest.seq)
-    assert found == whole
+    assert recount(world.store, "k", now=1).matches
+    proofs = world.store.proofs(world.experiment.id)
+    (best,) = [proof for proof in proofs if proof.kind is ProofKind.BEST]
+    assert (best.variant, best.segment, best.since) == ("a", None, 2)
+    assert best.seq <= world.newest.seq
+    assert len({proof.identity for proof in proofs}) == len(proofs)
+    world.visit(100)
+    assert world.store.proofs(world.experiment.id)[: len(proofs)] == proofs
 
 
-def test_another_content_is_another_variant(world: World) -> None:
+def test_another_content_is_another_variant(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """What visitors saw before under the same key counts no more; a variant that is switched off beats nobody."""
-    source = RowProofs(world.store)
+    found: list[frozenset[str]] = []
+    beaten = proving.beaten
+
+    def watched(analysis: Analysis, experiment: Experiment) -> frozenset[str]:
+        found.append(beaten(analysis, experiment))
+        return frozenset()
+
+    monkeypatch.setattr(proving, "beaten", watched)
     world.begin()
-    world.leader = world.new_leader(nothing_proved)
     for _ in range(8):
         world.visit(100)
-    seq = world.newest.seq
-    assert source(world.experiment, seq) == {"b", "c", "d"}
+    assert found[-1] == {"b", "c", "d"}
     body = msgspec.to_builtins(world.experiment.definition)
     body["variants"][0]["enabled"] = False
     world.store.save_experiment(parse(body), based_on=world.experiment.version, by="ann")
-    assert "a" not in source(world.experiment, seq)
-    assert len(source(world.experiment, seq)) < 3
+    for _ in range(2):
+        world.visit(1)
+    assert "a" not in found[-1]
+    assert len(found[-1]) < 3
     body["variants"][0].update({"enabled": True, "content": {"headline": "new"}})
     world.store.save_experiment(parse(body), based_on=world.experiment.version, by="ann")
-    assert source(world.experiment, seq) == frozenset()
-    world.leader.work(world.clock())
+    for _ in range(2):
+        world.visit(1)
+    assert found[-1] == frozenset()
     for _ in range(8):
         world.visit(100)
-    assert source(world.experiment, world.newest.seq) == {"b", "c", "d"}
+    assert found[-1] == {"b", "c", "d"}
