@@ -46,13 +46,13 @@ def _log_gamma(values: Floats) -> Floats:
     return np.array([math.lgamma(value) for value in values.tolist()])
 
 
-def p_value(counts: Sequence[int], weights: Sequence[float]) -> float:
-    """min(1, 1/BF): alarm at or below ``ALARM``.
+def p_value(counts: Sequence[int], weights: Sequence[float], concentration: float = CONCENTRATION) -> float:
+    """min(1, 1/BF): alarm at or below ``ALARM``. At every look the least p so far is valid too.
 
     >>> p_value([5_000, 5_000], [1, 1])
     1.0
     """
-    return min(1.0, math.exp(-log_bayes_factor(counts, weights)))
+    return math.exp(min(-log_bayes_factor(counts, weights, concentration), 0.0))
 
 
 def chi_square(counts: Sequence[int], weights: Sequence[float]) -> tuple[float, float]:

@@ -91,10 +91,10 @@ def top_two(mean: Sequence[float], sd: Sequence[float]) -> Floats:
 
 
 def floored(shares: Sequence[float] | Floats, floor: float) -> Floats:
-    """Return (K,) shares raised to ``floor`` where below, then scaled to one: so the least is a little under ``floor``.
+    """Return (K,) shares mixed with even ones so that each is at least ``floor``: floor + (1 − K floor) share.
 
     >>> floored([0.0, 0.2, 0.8], 0.01).round(6).tolist()
-    [0.009901, 0.19802, 0.792079]
+    [0.01, 0.204, 0.786]
     """
-    raised = np.maximum(np.asarray(shares, dtype=np.float64), floor)
-    return np.asarray(raised / raised.sum())
+    require(0 <= floor <= 1 / len(shares), f"floor must be between 0 and 1/{len(shares)}, found {floor}")
+    return np.asarray(floor + (1 - len(shares) * floor) * np.asarray(shares, dtype=np.float64))

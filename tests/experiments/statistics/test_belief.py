@@ -1,24 +1,10 @@
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 
 from experiments.statistics.belief import Belief, belief, belief_binary, belief_normal
 from experiments.statistics.moments import Missing, Moments
-
-
-def posteriors(vector: dict[str, Any]) -> list[Moments]:
-    """Moments whose posterior under a uniform prior is the vector's."""
-    return [Moments.binary(rows=a + b - 2, conversions=a - 1) for a, b in vector["inputs"]["posterior_ab"]]
-
-
-def test_reproduces_adaptive_quadrature(beta_vector: dict[str, Any]) -> None:
-    """Chance to be best and expected loss agree with adaptive quadrature."""
-    found = belief_binary(posteriors(beta_vector))
-    values = found.loss if "expected_loss" in beta_vector["name"] else found.best
-    assert values == pytest.approx(beta_vector["expected"], rel=beta_vector["rtol"], abs=1e-9)
 
 
 def test_loss_of_binary_and_normal_beliefs_agree_with_plenty_of_data() -> None:
