@@ -82,13 +82,13 @@ class Analysis(State):
             return
         self.seq = rows[-1].seq
         places = {key: place for place, key in enumerate(self.variants)}
-        kept = [row for row in rows if row.version >= self.since and row.variant in places and row.probability > 0]
-        if not kept:
-            return
+        kept = [row for row in rows if row.version >= self.since and row.variant in places]
         columns = columns_of(kept, places, self.frame)
-        self.first = kept[0].time if self.rows == 0 else self.first
-        self.last = kept[-1].time
-        self.rows += len(kept)
+        if not len(columns.chosen):
+            return
+        self.first = int(columns.times[0]) if self.rows == 0 else self.first
+        self.last = int(columns.times[-1])
+        self.rows += len(columns.chosen)
         np.add.at(self.counts, columns.chosen, 1.0)
         np.add.at(self.crossed, columns.chosen, columns.crossed.astype(np.float64))
         self._watch_law(columns.p)
@@ -139,7 +139,7 @@ class Analysis(State):
         for channels in self.frame.metrics:
             scored = self.metrics[channels.metric].add(columns)
             if channels.objective:
-                self.recent.add(columns.days[scored.kept], columns.p[scored.kept], scored.scores)
+                self.recent.add(columns.times[scored.kept], columns.p[scored.kept], scored.scores)
         if self.balance is not None:
             self.balance.add(columns)
 

@@ -13,8 +13,6 @@ from bandit.types import Bools, Context, Floats, Ints
 from experiments.analysis.frame import BALANCE, Frame
 from experiments.store import AnalysisRow
 
-DAY = 86_400_000_000
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Columns:
@@ -28,8 +26,8 @@ class Columns:
         (n, S) where a row is counted besides the first lane: one lane a split.
     features
         (n, d) what forecasts may read.
-    days
-        (n,) days since 1970 on which the decisions were made.
+    times
+        (n,) when the decisions were made, µs since 1970.
     crossed
         (n,) whether the unit was served another variant before the row matured.
     outcomes
@@ -40,21 +38,27 @@ class Columns:
     p: Floats
     lanes: Ints
     features: Floats
-    days: Ints
+    times: Ints
     crossed: Bools
     outcomes: dict[str, Floats]
 
 
 def columns_of(rows: Sequence[AnalysisRow], places: Mapping[str, int], frame: Frame) -> Columns:
-    """Read rows, each of a variant in ``places``."""
+    """Read rows, each of a variant in ``places``, without those whose variant could not have been drawn."""
+    p = _probabilities(rows, places)
+    chosen = np.array([places[row.variant] for row in rows], dtype=np.int64)
+    possible = p[np.arange(len(rows)), chosen] > 0
+    if not possible.all():
+        rows = [row for row, drawn in zip(rows, possible.tolist(), strict=True) if drawn]
+        p, chosen = p[possible], chosen[possible]
     contexts = [row.context for row in rows]
     names = dict.fromkeys(name for channels in frame.metrics for name in channels.outcomes)
     return Columns(
-        chosen=np.array([places[row.variant] for row in rows], dtype=np.int64),
-        p=_probabilities(rows, places),
+        chosen=chosen,
+        p=p,
         lanes=_lanes(contexts, frame),
         features=frame.schema.encode(contexts),
-        days=np.array([row.time // DAY for row in rows], dtype=np.int64),
+        times=np.array([row.time for row in rows], dtype=np.int64),
         crossed=np.array([row.crossed for row in rows], dtype=np.bool_),
         outcomes={name: _outcomes(rows, name) for name in names} | {BALANCE: _covariate(contexts, frame)},
     )
@@ -62,16 +66,18 @@ def columns_of(rows: Sequence[AnalysisRow], places: Mapping[str, int], frame: Fr
 
 def _probabilities(rows: Sequence[AnalysisRow], places: Mapping[str, int]) -> Floats:
     """Logged probabilities by place, those of variants that are not known any more shared among the others."""
-    p = np.zeros((len(rows), len(places)))
-    moves: dict[tuple[str, ...], tuple[list[int], list[int]]] = {}
+    shapes: dict[tuple[str, ...], list[int]] = {}
     for index, row in enumerate(rows):
-        if row.variants not in moves:
-            known = [(i, places[key]) for i, key in enumerate(row.variants) if key in places]
-            moves[row.variants] = [i for i, _ in known], [place for _, place in known]
-        source, target = moves[row.variants]
-        p[index, target] = row.distribution[source]
-        if len(source) < len(row.variants):
-            p[index] /= p[index].sum()
+        shapes.setdefault(row.variants, []).append(index)
+    p = np.zeros((len(rows), len(places)))
+    for variants, indices in shapes.items():
+        known = [(i, places[key]) for i, key in enumerate(variants) if key in places]
+        source, target = [i for i, _ in known], [place for _, place in known]
+        law = np.array([rows[index].distribution for index in indices], dtype=np.float64)[:, source]
+        if len(source) < len(variants):
+            whole = law.sum(axis=1, keepdims=True)
+            law /= np.where(whole > 0, whole, 1.0)
+        p[np.ix_(indices, target)] = law
     return p
 
 

@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bandit.kernels.jit import plain
 from bandit.types import Bools, Floats, Ints
 from experiments.analysis.columns import Columns
 from experiments.analysis.forecasts import follow, forecasts, forecasts_from
 from experiments.analysis.frame import BALANCE, Channels
+from experiments.analysis.kernel import tally
 from experiments.statistics.adaptive.bounded import BoundedSums
 from experiments.statistics.adaptive.plugins import Plugin
 from experiments.statistics.adaptive.sums import AdaptiveSums
@@ -79,9 +81,12 @@ class MetricSums:
         lanes = self._lanes(columns.lanes[kept])
         self._tally(lanes, chosen, outcomes, np.nan_to_num(columns.outcomes[BALANCE][kept]))
         for column in lanes.T:
-            for lane in np.unique(column).tolist():
-                own = column == lane
-                self.sums.lane(lane).add(chosen[own], outcomes[own], p[own], predictions[own])
+            order = np.argsort(column, kind="stable")
+            ends = np.flatnonzero(np.diff(column[order], append=-1)) + 1
+            parts = [array[order] for array in (chosen, outcomes, p, predictions)]
+            for start, end in zip([0, *ends[:-1].tolist()], ends.tolist(), strict=True):
+                lane = self.sums.lane(int(column[order[start]]))
+                lane.add(*(part[start:end] for part in parts))
         if self.bounded is not None:
             rewards = np.clip(outcomes[:, 0], *self.bounded.bounds)
             self.bounded.add(chosen, rewards, p, predictions[:, 0])
@@ -99,9 +104,7 @@ class MetricSums:
     def _tally(self, lanes: Ints, chosen: Ints, outcomes: Floats, covariate: Floats) -> None:
         y = outcomes[:, 0]
         x = outcomes[:, 1] if outcomes.shape[1] > 1 else covariate
-        parts = (np.ones(len(y)), y, y * y, (y != 0).astype(np.float64), x, x * x, x * y)
-        for place, part in enumerate(parts):
-            np.add.at(self.tallies[:, place], (lanes, chosen[:, None]), part[:, None])
+        tally(plain(lanes, np.int64), plain(chosen, np.int64), plain(y), plain(x), self.tallies)
 
     def moved(
         self,

@@ -14,6 +14,7 @@ from bandit.types import Floats, Ints
 
 DAYS = 8
 """Seven whole days, and the one that has just begun."""
+DAY = 86_400_000_000
 _EMPTY = -1
 
 
@@ -31,7 +32,7 @@ class Recent:
     Examples
     --------
     >>> recent = Recent.cold(2)
-    >>> recent.add(np.array([1, 2]), np.full((2, 2), 0.5), np.array([[2.0, 0.0], [0.0, 1.0]]))
+    >>> recent.add(np.array([1, 2]) * DAY, np.full((2, 2), 0.5), np.array([[2.0, 0.0], [0.0, 1.0]]))
     >>> recent.contrast(0, 1), recent.contrast(0, 1, days=1)
     (0.5, -1.0)
     """
@@ -44,8 +45,9 @@ class Recent:
         """Sums without a row."""
         return cls(np.zeros((DAYS, 2, arms)))
 
-    def add(self, days: Ints, p: Floats, scores: Floats) -> None:
-        """Add (n,) days, (n, K) logged probabilities and (n, K) scores, in the order of rows."""
+    def add(self, times: Ints, p: Floats, scores: Floats) -> None:
+        """Add (n,) times in µs, (n, K) logged probabilities and (n, K) scores, in the order of rows."""
+        days = times // DAY
         turns = np.flatnonzero(np.diff(days)) + 1
         for stretch in np.split(np.arange(len(days)), turns):
             place = self._place(int(days[stretch[0]])) if len(stretch) else None
