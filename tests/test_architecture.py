@@ -56,7 +56,7 @@ LIBRARIES = {
 }
 ONE_FILE_ONLY = {"vowpalwabbit": "bandit/policies/vowpal.py", "sklearn": "bandit/policies/neural.py"}
 SQL = {"sqlalchemy", "alembic", "psycopg", "sqlite3"}
-SQL_ROOMS = ("experiments/store/", "experiments/tables.py", "migrations/")
+SQL_ROOMS = ("experiments/store/", "experiments/tables/", "migrations/")
 LONGEST_FILE = 500
 LONGEST_FUNCTION = 50
 
