@@ -15,6 +15,8 @@ import pytest
 
 from experiments.definition import parse
 from experiments.errors import Conflict, Invalid, NotFound
+from experiments.keeper import counter
+from experiments.keeper.recount import recount
 from experiments.model import Experiment, State
 from experiments.replay import Log, evaluate, export, read_log
 from experiments.replay.importing import import_log
@@ -78,6 +80,20 @@ def test_an_import_is_a_finished_experiment(filled: Store) -> None:
     assert sum(sums.rows for sums in filled.sums(experiment.id)) == 1500
 
 
+def test_an_import_is_analysed(filled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The analysis of all rows is there at once, and comes back from them; one that is damaged is put right."""
+    experiment = filled.experiment("spring")
+    state = filled.analysis_state(experiment.id)
+    assert state is not None
+    assert (state.seq, state.time) == (1500, 1_800_000_000_000_000)
+    monkeypatch.setattr(counter, "PAGE", 400)
+    found = recount(filled, "spring", now=1)
+    assert (found.matches, found.rows, found.mended) == (True, 1500, False)
+    filled.put_analysis(replace(state, seq=3, blob=b"nonsense"))
+    assert [(recount(filled, "spring", now=state.time).matches) for _ in range(2)] == [False, True]
+    assert filled.analysis_state(experiment.id) == state
+
+
 def test_a_second_export_needs_another_folder(filled: Store, tmp_path: Path) -> None:
     """Two exports in one folder would be read as one log."""
     export(filled, "spring", tmp_path / "out")
@@ -110,7 +126,11 @@ def test_an_import_that_died_goes_on_where_it_ended(
         with pytest.raises(ConnectionError):
             ask()
     assert ask().rows == 180
-    assert store.health(store.experiment("spring").id).decisions == 300
+    experiment = store.experiment("spring")
+    assert store.health(experiment.id).decisions == 300
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "analysis_state", lambda *_: None)
+        assert ask().rows == 0, "only its analysis was missing"
     with pytest.raises(Conflict):
         ask()
 
