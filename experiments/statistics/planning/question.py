@@ -47,7 +47,7 @@ class Question:
     def __post_init__(self) -> None:
         if self.sd is None:
             inside = 0 < self.baseline < 1
-            require(inside, f"the baseline of a proportion must be between 0 and 1, found {self.baseline:g}")
+            require(inside, f"baseline must be a rate between 0 and 1 unless sd is given, found {self.baseline:g}")
         else:
             require(math.isfinite(self.sd) and self.sd > 0, f"sd must be above 0, found {self.sd:g}")
             good = math.isfinite(self.baseline) and self.baseline > 0
@@ -76,7 +76,7 @@ class Question:
 
     def check_lift(self, lift: float) -> None:
         """Refuse a lift that is none, or beyond what a proportion can be."""
-        require(math.isfinite(lift) and lift != 0, f"lift must not be 0, found {lift:g}")
+        require(math.isfinite(lift) and lift != 0, f"lift must be a number other than 0, found {lift:g}")
         if self.sd is None:
             least, most = -1.0, self.largest_lift
             above = f"lift must be above -1 and at most {most:g}, as the baseline is {self.baseline:g}, found {lift:g}"

@@ -111,7 +111,7 @@ def test_losses_are_planned_like_gains() -> None:
     ("arguments", "message"),
     [
         ({"baseline": 0.1}, "lift or rows"),
-        ({"baseline": 0.1, "lift": 0}, "lift must not be 0"),
+        ({"baseline": 0.1, "lift": 0}, "other than 0"),
         ({"baseline": 0.1, "lift": 20}, "at most 9"),
         ({"baseline": 0.1, "lift": -1}, "above -1"),
         ({"baseline": 0.1, "lift": math.nan}, "lift"),
