@@ -25,13 +25,15 @@ def main() -> int:
     verdict = report.verdict
     out = [f"{len(kills)} kills, {verdict.decisions} decisions and {verdict.rewards} rewards acknowledged:"]
     out += [f"{len(verdict.lost)} lost, {len(verdict.doubled)} doubled, {len(verdict.changed)} changed"]
-    out += [f"{verdict.late} rewards acknowledged after their window; relearn exact: {report.relearned}"]
+    exact = f"relearn exact: {report.relearned}; recount exact: {report.recounted}"
+    out += [f"{verdict.late} rewards acknowledged after their window; {exact}"]
     for victim, seconds in report.restarts.items():
         out.append(f"{victim}: ready again after {sum(seconds) / len(seconds):.2f} s, worst {max(seconds):.2f} s")
     out += [f"stopped with {report.exit_code} in {report.stop_seconds:.2f} s; load average {os.getloadavg()[0]:.2f}"]
     sys.stdout.write("\n".join(out) + "\n")
     slow = max(max(seconds) for seconds in report.restarts.values()) > LIMIT or report.stop_seconds > LIMIT
-    return int(slow or not verdict.kept or not report.relearned or report.exit_code != 0)
+    rebuilt = report.relearned and report.recounted
+    return int(slow or not verdict.kept or not rebuilt or report.exit_code != 0)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from experiments.access import Scope
 from experiments.clock import system_clock
 from experiments.definition import parse
 from experiments.keeper.place import store_url
+from experiments.keeper.recount import recount
 from experiments.keeper.relearn import relearn
 from experiments.model import State
 from experiments.store import Store
@@ -27,6 +28,7 @@ class Report:
 
     verdict: Verdict
     relearned: bool
+    recounted: bool
     exit_code: int
     stop_seconds: float
     restarts: dict[Victim, list[float]] = field(default_factory=dict)
@@ -54,10 +56,12 @@ def siege(data: Path, kills: Iterable[Victim], *, clients: int = 4, between: flo
     settle(data)
     store = Store.open(store_url(data), clock=system_clock)
     relearned = relearn(store, EXPERIMENT)
+    recounted = recount(store, EXPERIMENT, now=system_clock())
     store.close()
     return Report(
         verdict=judge(data, promises),
         relearned=relearned.matches,
+        recounted=recounted.matches and recounted.rows == relearned.rows,
         exit_code=exit_code,
         stop_seconds=stop_seconds,
         restarts=restarts,

@@ -32,6 +32,7 @@ def test_no_kill_costs_a_promise(tmp_path: Path) -> None:
     assert report.verdict.decisions > 100
     assert report.verdict.kept, report.verdict
     assert report.relearned
+    assert report.recounted
     assert report.exit_code == 0
 
 
