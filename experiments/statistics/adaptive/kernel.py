@@ -46,38 +46,77 @@ def add_rows(
     size: Floats,
 ) -> None:
     """Add (R, n) rows of R lanes, each to its own sums, in place."""
-    lanes, count, arms = p.shape
-    channels = outcomes.shape[2]
-    opened, uniform, inverses = np.empty(arms + 2), np.empty(arms), np.empty(arms)
-    score, left = np.empty((channels, arms + 2)), np.empty(channels)
-    weights = np.empty(1 + channels * channels)
-    for lane in range(lanes):
-        for t in range(count):
-            k = chosen[lane, t]
-            for c in range(channels):
-                left[c] = outcomes[lane, t, c] - predictions[lane, t, c, k]
-            _open(p[lane, t], opened, uniform, inverses)
-            _score(k, p[lane, t], predictions[lane, t], left, opened, uniform, inverses, score)
-            _weigh(recent[lane], weights)
-            _add_scores(score, opened, rows[lane], total[lane], square[lane], cross[lane])
-            _add_guards(weights, p[lane, t], opened, uniform, inverses, inverse[lane], mixed[lane], overlap[lane])
-            _add_residual(left, residual[lane, :, k], recent[lane])
-            for c in range(channels):
-                rewarded[lane, c] += outcomes[lane, t, c] != default[lane, c]
-            if size[lane, 0] == 0:
-                _freeze(arms, rewarded[lane], residual[lane], scale[lane], size[lane])
+    for lane in range(len(p)):
+        _add_lane(
+            chosen[lane],
+            outcomes[lane],
+            p[lane],
+            predictions[lane],
+            rows[lane],
+            total[lane],
+            square[lane],
+            cross[lane],
+            inverse[lane],
+            mixed[lane],
+            overlap[lane],
+            residual[lane],
+            recent[lane],
+            rewarded[lane],
+            default[lane],
+            scale[lane],
+            size[lane],
+        )
 
 
 @long_kernel
-def _open(p: Floats, opened: Floats, uniform: Floats, inverses: Floats) -> None:
+def _add_lane(
+    chosen: Ints,
+    outcomes: Floats,
+    p: Floats,
+    predictions: Floats,
+    rows: Floats,
+    total: Floats,
+    square: Floats,
+    cross: Floats,
+    inverse: Floats,
+    mixed: Floats,
+    overlap: Floats,
+    residual: Floats,
+    recent: Floats,
+    rewarded: Floats,
+    default: Floats,
+    scale: Floats,
+    size: Floats,
+) -> None:
+    arms, channels = p.shape[1], outcomes.shape[1]
+    opened, uniform, inverses = np.empty(arms + 2), np.empty(arms), np.empty(arms)
+    score, left = np.empty((channels, arms + 2)), np.empty(channels)
+    weights = np.empty(1 + channels * channels)
+    for t in range(len(chosen)):
+        k = chosen[t]
+        for c in range(channels):
+            left[c] = outcomes[t, c] - predictions[t, c, k]
+            rewarded[c] += outcomes[t, c] != default[c]
+        _open(t, p, opened, uniform, inverses)
+        _score(t, k, p, predictions, left, opened, uniform, inverses, score)
+        _weigh(recent, weights)
+        _add_scores(score, opened, rows, total, square, cross)
+        _add_guards(t, weights, p, opened, uniform, inverses, inverse, mixed, overlap)
+        _add_residual(k, left, residual, recent)
+        if size[0] == 0:
+            _freeze(arms, rewarded, residual, scale, size)
+
+
+@long_kernel
+def _open(t: int, p: Floats, opened: Floats, uniform: Floats, inverses: Floats) -> None:
     """Write 1 where a target is eligible (T), the uniform distribution over eligible variants (K), and 1/π (K)."""
-    arms = len(p)
+    arms = p.shape[1]
     several = 0
     for a in range(arms):
-        several += p[a] > 0
+        several += p[t, a] > 0
     for a in range(arms):
-        if p[a] > 0:
-            opened[a], uniform[a], inverses[a] = 1.0, 1 / several, 1 / p[a]
+        if p[t, a] > 0:
+            opened[a], uniform[a], inverses[a] = 1.0, 1 / several, 1 / p[t, a]
         else:
             opened[a], uniform[a], inverses[a] = 0.0, 0.0, 0.0
     opened[arms] = opened[arms + 1] = 1.0
@@ -85,6 +124,7 @@ def _open(p: Floats, opened: Floats, uniform: Floats, inverses: Floats) -> None:
 
 @long_kernel
 def _score(
+    t: int,
     k: int,
     p: Floats,
     predictions: Floats,
@@ -95,13 +135,13 @@ def _score(
     score: Floats,
 ) -> None:
     """Write G (C, T): of each variant, then of the uniform and of the logged distribution."""
-    arms = len(p)
+    arms = p.shape[1]
     for c in range(len(left)):
         evenly, served = 0.0, 0.0
         for a in range(arms):
-            score[c, a] = predictions[c, a] * opened[a]
-            evenly += uniform[a] * predictions[c, a]
-            served += p[a] * predictions[c, a]
+            score[c, a] = predictions[t, c, a] * opened[a]
+            evenly += uniform[a] * predictions[t, c, a]
+            served += p[t, a] * predictions[t, c, a]
         score[c, k] += left[c] * inverses[k]
         score[c, arms] = evenly + uniform[k] * inverses[k] * left[c]
         score[c, arms + 1] = served + left[c]
@@ -123,17 +163,19 @@ def _add_scores(score: Floats, opened: Floats, rows: Floats, total: Floats, squa
             for j in range(targets):
                 rows[i, j] += opened[j]
             for c in range(channels):
+                own = score[c, i]
                 for j in range(targets):
-                    total[c, i, j] += score[c, i] * opened[j]
+                    total[c, i, j] += own * opened[j]
                 for d in range(channels):
-                    both = score[c, i] * score[d, i]
+                    both = own * score[d, i]
                     for j in range(targets):
                         square[c, d, i, j] += both * opened[j]
-                        cross[c, d, i, j] += score[c, i] * score[d, j]
+                        cross[c, d, i, j] += own * score[d, j]
 
 
 @long_kernel
 def _add_guards(
+    t: int,
     weights: Floats,
     p: Floats,
     opened: Floats,
@@ -144,14 +186,15 @@ def _add_guards(
     overlap: Floats,
 ) -> None:
     """Add Σ e_i(a) e_j(a)/π_a, once plain and once for each entry of v."""
-    arms, targets = len(p), len(opened)
+    arms, targets = p.shape[1], len(opened)
     for w in range(len(weights)):
         for a in range(arms):
             if opened[a] > 0:
-                plain, evenly, served = weights[w] * inverses[a], weights[w] * uniform[a], weights[w] * p[a]
+                plain, evenly, served = weights[w] * inverses[a], weights[w] * uniform[a], weights[w] * p[t, a]
+                square = evenly * uniform[a] * inverses[a]
                 for j in range(targets):
                     inverse[w, a, j] += plain * opened[j]
-                    mixed[w, 0, a, j] += evenly * uniform[a] * inverses[a] * opened[j]
+                    mixed[w, 0, a, j] += square * opened[j]
                     mixed[w, 1, a, j] += served * opened[j]
                 overlap[w, 0, a] += evenly * inverses[a]
                 overlap[w, 1, a] += weights[w]
@@ -159,16 +202,16 @@ def _add_guards(
 
 
 @long_kernel
-def _add_residual(left: Floats, residual: Floats, recent: Floats) -> None:
+def _add_residual(k: int, left: Floats, residual: Floats, recent: Floats) -> None:
     """Add r - m and its products to the chosen variant's sums (1 + C + C²), and to the moving ones (1 + C²)."""
     channels = len(left)
-    residual[0] += 1.0
+    residual[0, k] += 1.0
     recent[0] = DECAY * recent[0] + 1.0
     for c in range(channels):
-        residual[1 + c] += left[c]
+        residual[1 + c, k] += left[c]
         for d in range(channels):
             place = 1 + c * channels + d
-            residual[channels + place] += left[c] * left[d]
+            residual[channels + place, k] += left[c] * left[d]
             recent[place] = DECAY * recent[place] + left[c] * left[d]
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-from bandit.kernels.jit import plain
+from bandit.kernels.jit import long_kernel, plain
 from bandit.kernels.ridge import add_rows, factorise
 from bandit.types import Floats, Ints
 from bandit.validation import require
@@ -234,11 +234,9 @@ class Ridge(_Stored):
 
     def predict(self, features: Floats) -> Floats:
         """Forecasts (n, C, K) for (n, d) features."""
-        # Sums in a fixed order, whatever the portion: BLAS would choose another for other shapes.
-        found = np.broadcast_to(self.theta[None, :, :, 0], (len(features), *self.theta.shape[:2])).copy()
-        for j in range(features.shape[1]):
-            found += features[:, j, None, None] * self.theta[None, :, :, j + 1]
-        return np.clip(found, self.cut[0, :, None], self.cut[1, :, None])
+        found = np.empty((len(features), *self.theta.shape[:2]))
+        _forecast(plain(features), self.theta, self.cut, found)
+        return found
 
     def add(self, chosen: Ints, outcomes: Floats, features: Floats) -> None:
         """Learn rows in their order."""
@@ -284,6 +282,18 @@ class Ridge(_Stored):
         shared, outer, self.cut = self._shared(), self.outer[:-1], self.seen
         for c, theta in enumerate(shared):
             self.theta[c] = theta + _solved(outer, self.cross[c, :-1] - (outer * theta).sum(axis=2))
+
+
+@long_kernel
+def _forecast(features: Floats, theta: Floats, cut: Floats, found: Floats) -> None:
+    """Write (n, C, K) forecasts; every sum in one order, whatever the portion, as BLAS would not have it."""
+    for t in range(len(features)):
+        for c in range(theta.shape[0]):
+            for k in range(theta.shape[1]):
+                total = theta[c, k, 0]
+                for j in range(features.shape[1]):
+                    total += features[t, j] * theta[c, k, j + 1]
+                found[t, c, k] = min(max(total, cut[0, c]), cut[1, c])
 
 
 def _solved(outer: Floats, cross: Floats) -> Floats:
