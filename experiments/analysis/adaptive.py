@@ -7,17 +7,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cached_property
+from typing import TypedDict
+
+import numpy as np
 
 from bandit.types import Floats
 from experiments.analysis.question import Question
-from experiments.analysis.values import SERVED, UNIFORM, ContrastFinding, VariantFinding
+from experiments.analysis.values import NOTHING, SERVED, UNIFORM, ContrastFinding, VariantFinding
 from experiments.statistics.adaptive import inference
+from experiments.statistics.adaptive.forms import Forms, pairs
 from experiments.statistics.adaptive.inference import Limits
 from experiments.statistics.adaptive.kernel import MIN_REWARDS, MIN_ROWS
 from experiments.statistics.adaptive.sums import AdaptiveSums
 from experiments.statistics.sequential import ALPHA
+
+
+class _Level(TypedDict):
+    alpha: float
+    n_star: float
+    forms: Forms
 
 
 class AdaptiveLanes:
@@ -44,24 +53,30 @@ class AdaptiveLanes:
         return inference.means(self.sums, alpha=ALPHA, n_star=self.question.n_star)
 
     @cached_property
+    def pairs(self) -> Forms:
+        """What every comparison of two targets is worked out from."""
+        with np.errstate(all="ignore"):
+            return pairs(self.sums)
+
+    @cached_property
     def contrasts(self) -> Limits:
         """(R, T, T) at the question's level."""
-        return inference.contrasts(self.sums, alpha=self.question.alpha, n_star=self.question.n_star)
+        return inference.contrasts(self.sums, **self._level)
 
     @cached_property
     def lifts(self) -> Limits:
         """(R, T, T) at the question's level."""
-        return inference.lifts(self.sums, alpha=self.question.alpha, n_star=self.question.n_star)
+        return inference.lifts(self.sums, **self._level)
 
     @cached_property
     def log_e(self) -> Floats:
         """(R, T, T) against no difference."""
-        return inference.log_e(self.sums, alpha=self.question.alpha, n_star=self.question.n_star)
+        return inference.log_e(self.sums, **self._level)
 
     @cached_property
     def worst(self) -> Limits:
         """(R, T, T) one-sided limits of the difference."""
-        return inference.one_sided(self.sums, alpha=self.question.alpha, n_star=self.question.n_star)
+        return inference.one_sided(self.sums, **self._level)
 
     @cached_property
     def lost(self) -> Limits:
@@ -70,7 +85,11 @@ class AdaptiveLanes:
         if margin == 0:
             return self.worst
         factor = 1 - margin if self.question.better_up else 1 + margin
-        return inference.one_sided(self.sums, alpha=self.question.alpha, n_star=self.question.n_star, factor=factor)
+        return inference.one_sided(self.sums, **self._level, factor=factor)
+
+    @property
+    def _level(self) -> _Level:
+        return {"alpha": self.question.alpha, "n_star": self.question.n_star, "forms": self.pairs}
 
     def lane(self, place: int) -> AdaptiveEngine:
         """Return what answers for one lane."""
@@ -87,7 +106,7 @@ class AdaptiveEngine:
         """The mean of a variant, with limits at 5%; also of ``SERVED`` and ``UNIFORM``."""
         place = self._lanes.places.get(variant)
         if place is None:
-            return VariantFinding(variant, 0, reason="no rows have matured yet")
+            return VariantFinding(variant, 0, reason=NOTHING)
         found, at = self._lanes.means, (self._lane, place)
         rows = int(found.rows[at])
         if not found.shown[at]:
@@ -97,43 +116,54 @@ class AdaptiveEngine:
 
     def contrast(self, variant: str, other: str) -> ContrastFinding:
         """A variant less another one, with limits at the question's level; also of ``SERVED`` and ``UNIFORM``."""
-        finding = ContrastFinding(variant, other, alpha=self._lanes.question.alpha)
-        places = self._lanes.places
+        lanes, alpha = self._lanes, self._lanes.question.alpha
+        places = lanes.places
         if variant not in places or other not in places:
-            return replace(finding, reason="no rows have matured yet", lift_reason="no rows have matured yet")
+            return ContrastFinding(variant, other, reason=NOTHING, lift_reason=NOTHING, alpha=alpha)
         at = (self._lane, places[variant], places[other])
-        found = self._lanes.contrasts
+        found = lanes.contrasts
         rows = int(found.rows[at])
         if not found.shown[at]:
             reason = self._lacking(rows) or "the values do not differ yet"
-            return replace(finding, rows=rows, reason=reason, lift_reason=reason)
-        log_e = float(self._lanes.log_e[at])
-        finding = replace(
-            finding,
+            return ContrastFinding(variant, other, rows, reason=reason, lift_reason=reason, alpha=alpha)
+        log_e = float(lanes.log_e[at])
+        lift, lift_low, lift_high = self._lift(at)
+        worst, not_worse, harmed = self._one_sided(at)
+        return ContrastFinding(
+            variant=variant,
+            other=other,
             rows=rows,
             difference=float(found.estimate[at]),
             low=float(found.low[at]),
             high=float(found.high[at]),
+            lift=lift,
+            lift_low=lift_low,
+            lift_high=lift_high,
+            lift_reason=f"the mean of {other} is not told from zero yet" if lift is None else "",
             p_value=math.exp(min(-log_e, 0.0)),
             log_e=log_e,
+            alpha=alpha,
+            worst=worst,
+            not_worse=not_worse,
+            harmed=harmed,
         )
-        return self._one_sided(self._lifted(finding, at), at)
 
-    def _lifted(self, finding: ContrastFinding, at: tuple[int, int, int]) -> ContrastFinding:
+    def _lift(self, at: tuple[int, int, int]) -> tuple[float, float, float] | tuple[None, None, None]:
         found = self._lanes.lifts
         if not found.shown[at]:
-            return replace(finding, lift_reason=f"the mean of {finding.other} is not told from zero yet")
-        lift, low, high = (float(array[at]) for array in (found.estimate, found.low, found.high))
-        return replace(finding, lift=lift, lift_low=low, lift_high=high)
+            return None, None, None
+        return float(found.estimate[at]), float(found.low[at]), float(found.high[at])
 
-    def _one_sided(self, finding: ContrastFinding, at: tuple[int, int, int]) -> ContrastFinding:
-        """Add the limit in the bad direction, and what it proves about the margin."""
+    def _one_sided(self, at: tuple[int, int, int]) -> tuple[float | None, bool, bool]:
+        """Return the limit in the bad direction, and what it proves about the margin: not worse, harmed."""
         up, worst, lost = self._lanes.question.better_up, self._lanes.worst, self._lanes.lost
-        if not (worst.shown[at] and lost.shown[at] and self._above_zero(at)):
-            return finding
-        above, below = bool(lost.low[at] > 0), bool(lost.high[at] < 0)
+        if not worst.shown[at]:
+            return None, False, False
         limit = float(worst.low[at] if up else worst.high[at])
-        return replace(finding, worst=limit, not_worse=above if up else below, harmed=below if up else above)
+        if not (lost.shown[at] and self._above_zero(at)):
+            return limit, False, False
+        above, below = bool(lost.low[at] > 0), bool(lost.high[at] < 0)
+        return limit, above if up else below, below if up else above
 
     def _above_zero(self, at: tuple[int, int, int]) -> bool:
         """Whether the other's mean is positive, so that the margin is a share of it."""

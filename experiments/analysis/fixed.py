@@ -7,18 +7,17 @@ those of :mod:`experiments.statistics.sequential`, which hold at every look.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 from experiments.analysis.ledger import Ledger
 from experiments.analysis.question import Question
-from experiments.analysis.values import ContrastFinding, VariantFinding
+from experiments.analysis.values import NOTHING, ContrastFinding, VariantFinding
 from experiments.statistics import sequential
 from experiments.statistics.covariates import cuped_effect, cuped_means, cuped_theta, metric_ratio
 from experiments.statistics.effect import Effect, effect_of
 from experiments.statistics.moments import Missing
 from experiments.statistics.sequential import ALPHA, Tuning
 
-NO_ROWS = Missing("no rows have matured yet")
+NO_ROWS = Missing(NOTHING)
 
 
 class FixedEngine:
@@ -34,6 +33,7 @@ class FixedEngine:
 
     def __init__(self, ledger: Ledger, question: Question) -> None:
         self._question = question
+        self._tuning = Tuning(question.alpha, question.n_star)
         joint = self._joint = ledger.joint
         self._theta = cuped_theta(list(joint.values())) if question.adjusted else None
         moments = ledger.moments
@@ -60,17 +60,18 @@ class FixedEngine:
 
     def contrast(self, variant: str, other: str) -> ContrastFinding:
         """A variant less another one, with limits at the question's level."""
-        found = ContrastFinding(variant, other, alpha=self._question.alpha)
+        alpha = self._question.alpha
         effect = self._effect(variant, other)
         if isinstance(effect, Missing):
-            return replace(found, reason=effect.reason, lift_reason=effect.reason)
-        tuning = Tuning(self._question.alpha, self._question.n_star)
-        difference = effect.difference
+            return ContrastFinding(variant, other, reason=effect.reason, lift_reason=effect.reason, alpha=alpha)
+        tuning, difference = self._tuning, effect.difference
         limits, log_e = sequential.interval(difference, tuning), sequential.log_e_value(difference, tuning)
         lift = sequential.lift(effect, tuning)
         known = None if isinstance(lift, Missing) else lift
-        found = replace(
-            found,
+        worst, not_worse, harmed = self._one_sided(effect)
+        return ContrastFinding(
+            variant=variant,
+            other=other,
             rows=effect.rows,
             difference=limits.estimate,
             low=limits.low,
@@ -81,8 +82,11 @@ class FixedEngine:
             lift_reason=lift.reason if isinstance(lift, Missing) else "",
             p_value=math.exp(min(-log_e, 0.0)),
             log_e=log_e,
+            alpha=alpha,
+            worst=worst,
+            not_worse=not_worse,
+            harmed=harmed,
         )
-        return self._one_sided(found, effect, tuning)
 
     def _effect(self, variant: str, other: str) -> Effect | Missing:
         treatment, control = self._plain.get(variant, NO_ROWS), self._plain.get(other, NO_ROWS)
@@ -94,13 +98,11 @@ class FixedEngine:
             return cuped_effect(self._joint[other], self._joint[variant], theta=self._theta)
         return effect_of(control, treatment)
 
-    def _one_sided(self, finding: ContrastFinding, effect: Effect, tuning: Tuning) -> ContrastFinding:
-        """Add the limit in the bad direction, and what it proves about the margin."""
-        up, margin = self._question.better_up, self._question.margin
-        lost = effect.contrast(-margin if up else margin)
-        if not lost.variance > 0:
-            return finding
+    def _one_sided(self, effect: Effect) -> tuple[float, bool, bool]:
+        """Return the limit in the bad direction, and what it proves about the margin: not worse, harmed."""
+        up, margin, tuning = self._question.better_up, self._question.margin, self._tuning
         low, high = sequential.lower_limit, sequential.upper_limit
-        above, below = low(lost, tuning) > 0, high(lost, tuning) < 0
         worst = low(effect.difference, tuning) if up else high(effect.difference, tuning)
-        return replace(finding, worst=worst, not_worse=above if up else below, harmed=below if up else above)
+        lost = effect.contrast(-margin if up else margin)
+        above, below = low(lost, tuning) > 0, high(lost, tuning) < 0
+        return worst, above if up else below, below if up else above

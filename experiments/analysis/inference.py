@@ -8,7 +8,7 @@ level of one contrast, 5%/m, so that all of a family hold together.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 from experiments.analysis.analysis import Analysis
@@ -53,16 +53,27 @@ def findings(
     analysis: Analysis, experiment: Experiment, metric: str, segment: SegmentValue | None = None
 ) -> MetricFindings:
     """Return what is known of one metric; whoever wants several asks :func:`survey` once."""
-    return survey(analysis, experiment).of(metric, segment)
+    return survey(analysis, experiment, segments_of=(metric,)).of(metric, segment)
 
 
-def survey(analysis: Analysis, experiment: Experiment) -> Survey:
-    """Return everything that the sums say of the experiment as it is now."""
+def survey(analysis: Analysis, experiment: Experiment, *, segments_of: Container[str] | None = None) -> Survey:
+    """Return everything that the sums say of the experiment as it is now.
+
+    Parameters
+    ----------
+    analysis
+        Fitted to the experiment.
+    experiment
+        As it is in force.
+    segments_of
+        Keys of the metrics whose segments are asked for; all where left out.
+    """
     reader = Reader(analysis, experiment)
     found: dict[tuple[str, SegmentValue | None], MetricFindings] = {}
     for metric in experiment.definition.metrics:
         found[metric.key, None] = reader.whole(metric)
-        found |= {(metric.key, part.segment): part for part in discovered(reader.parts(metric))}
+        if segments_of is None or metric.key in segments_of:
+            found |= {(metric.key, part.segment): part for part in discovered(reader.parts(metric))}
     secondary = [metric.key for metric in experiment.definition.metrics if metric.role is Role.SECONDARY]
     found |= {(part.metric, None): part for part in discovered([found[key, None] for key in secondary])}
     return Survey(reader.engine, experiment.control.key, found, reader.balance())

@@ -14,6 +14,7 @@ from experiments.analysis.ledger import Ledger
 from experiments.analysis.metric_sums import MetricSums
 from experiments.analysis.question import Answers, Question
 from experiments.analysis.values import (
+    NOTHING,
     SERVED,
     UNIFORM,
     ContrastFinding,
@@ -24,8 +25,6 @@ from experiments.analysis.values import (
 )
 from experiments.model import Experiment, Metric, MetricKind, Role
 from experiments.statistics.sequential import ALPHA
-
-NOTHING = "no rows have matured yet"
 
 
 def engine_of(analysis: Analysis, experiment: Experiment) -> Engine:
