@@ -20,6 +20,11 @@ from bandit.policy import Policy
 from bandit.registry import missing, names
 from bandit.types import Arms, Batch, Floats
 from experiments.service.draw import Draws
+from experiments.statistics.adaptive.bounded import BoundedSums
+from experiments.statistics.adaptive.inference import lifts
+from experiments.statistics.adaptive.plugins import Ridge, feed
+from experiments.statistics.adaptive.sums import AdaptiveSums
+from experiments.statistics.propensity import AuditSums
 
 ROWS, WIDTH, WIDE = 4, 2, 40
 ARMS = Arms(("a", "b", "c"))
@@ -34,6 +39,7 @@ def warm() -> None:
         warm_policy(name)
     policies.create("auto", arms=ARMS, schema=Schema.numeric(WIDE))  # whose columns are drawn, not multiplied
     _judge(np.tile(even, (ROWS, 1)))
+    _analyse()
 
 
 def warm_policy(name: str) -> None:
@@ -74,6 +80,22 @@ def _judge(law: Floats) -> None:
         rewards.flags.writeable = propensities.flags.writeable = writeable
         for model in (None, law):
             row_terms(law, batch.arms, rewards=rewards, propensities=propensities, model=model)
+
+
+def _analyse() -> None:
+    """Add rows to the sums of a metric, and look."""
+    batch, sums = _batch(WIDTH), AdaptiveSums.cold(len(ARMS))
+    feed(
+        sums,
+        Ridge(len(ARMS), WIDTH),
+        chosen=batch.arms,
+        outcomes=batch.rewards[:, None],
+        p=batch.distributions,
+        features=batch.contexts,
+        audit=BoundedSums.cold(len(ARMS)),
+    )
+    lifts(sums)
+    AuditSums(len(ARMS)).add(batch.arms, batch.distributions)
 
 
 def _batch(width: int) -> Batch:

@@ -5,6 +5,7 @@ from importlib import import_module
 from typing import Any
 
 import bandit
+from experiments import statistics
 from experiments.service import draw
 from experiments.warm import warm
 
@@ -17,8 +18,12 @@ SIMULATED = {
 
 
 def kernels() -> dict[str, Any]:
-    """Every compiled function of the package and of the draw, by module and name."""
-    modules = [import_module(module.name) for module in pkgutil.walk_packages(bandit.__path__, "bandit.")]
+    """Every compiled function of the policies, the statistics and the draw, by module and name."""
+    modules = [
+        import_module(module.name)
+        for package in (bandit, statistics)
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+    ]
     return {
         f"{module.__name__}.{name}": found
         for module in (*modules, draw)
