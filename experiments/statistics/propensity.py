@@ -24,8 +24,8 @@ propensity that is right on average over any stretch.
 
 Measured (4,000 runs of 50,000 rows, one variant's probability wandering around a mean of .1): logged a tenth too low,
 found in 99.85% of runs with four variants and 99.8% with ten (median 18,200 and 20,000 rows), a tenth too high in 99.5%
-and 99.4%; 3 alarms in 12,000 clean runs. At a probability of .05, found in 73%. An error that begins after 100,000 right
-rows is found after 53,000 more in the median, after 300,000 within 128,000 in 99%.
+and 99.4%; 3 alarms in 12,000 clean runs. At a probability of .05, found in 73%. An error that begins after 100,000
+right rows is found after 53,000 more in the median, after 300,000 within 128,000 in 99%.
 
 References
 ----------
