@@ -10,7 +10,19 @@ from flask.typing import ResponseReturnValue
 
 from dashboard import assets
 from dashboard.guard.auth import allow
-from dashboard.pages import access, charts_script, editor, experiments, filters, keys, lifecycle, results, trail, users
+from dashboard.pages import (
+    access,
+    charts_script,
+    editor,
+    experiments,
+    filters,
+    keys,
+    lifecycle,
+    plan,
+    results,
+    trail,
+    users,
+)
 from experiments.access import UserRole
 
 home = Blueprint("home", __name__)
@@ -33,6 +45,7 @@ def init(app: Flask) -> None:
         editor.pages,
         lifecycle.pages,
         results.pages,
+        plan.pages,
         keys.pages,
         users.pages,
         trail.pages,

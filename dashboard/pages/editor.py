@@ -29,8 +29,11 @@ pages = Blueprint("editor", __name__)
 @pages.get("/new")
 @allow(UserRole.EDITOR)
 def new() -> ResponseReturnValue:
-    """Show the form of a new experiment."""
-    return _page(ExperimentForm.empty())
+    """Show the form of a new experiment, with what the plan page found out."""
+    form = ExperimentForm.empty()
+    form.planned_rows = request.args.get("planned_rows", "")
+    form.smallest_lift = request.args.get("smallest_lift", "")
+    return _page(form)
 
 
 @pages.post("/new")
