@@ -41,6 +41,8 @@ def _belief(facts: Facts) -> Belief | Missing:
         return Missing("the policy chooses by the visitor's context, so that no one variant need be best")
     if not all(math.isfinite(moments.total + moments.squares) for moments in facts.objective):
         return Missing("the sums are not finite numbers")
+    if metric.binary and not all(0 <= moments.nonzero == moments.total <= moments.rows for moments in facts.objective):
+        return Missing("the sums are not those of zeros and ones")
     moments = facts.objective if metric.better_up else tuple(_mirrored(m, metric.binary) for m in facts.objective)
     return belief(moments, binary=metric.binary)
 

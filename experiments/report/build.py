@@ -13,6 +13,7 @@ from experiments.report.grounds import Grounds
 from experiments.report.horizon import days_left, multiplicity
 from experiments.report.metrics import metric_reports
 from experiments.report.proofs import proof_reports
+from experiments.report.segments import segment_reports, segments_note
 from experiments.report.served import served_report
 from experiments.report.traffic import shares_by
 from experiments.report.values import ExperimentReport
@@ -71,6 +72,8 @@ def report_of(facts: Facts) -> ExperimentReport:
         analysed=0 if facts.analysis is None else facts.analysis.seq,
         population=objective.population or EVERYBODY,
         days_left=left,
+        segments=segment_reports(facts),
+        segments_note=segments_note(facts),
         multiplicity=multiplicity(facts),
         served=served_report(facts, objective),
     )

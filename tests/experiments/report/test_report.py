@@ -4,79 +4,21 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.definition import parse
-from experiments.model import Experiment, State
+from experiments.model import Experiment
 from experiments.report import ExperimentReport, Finding, Level
 from experiments.report.build import report_of
 from experiments.report.facts import Facts
 from experiments.report.split import Split, split_of
 from experiments.report.traffic import MINUTE, shares_by, step_over
 from experiments.statistics.moments import Missing, Moments
-from experiments.store import ExperimentVersion, Health, TrafficBucket
+from experiments.store import Health, TrafficBucket
 from experiments.store.decisions import bucket_width
-
-NOW = 1_767_225_600_000_000  # 2026-01-01T00:00:00Z
-Sums = dict[str, Moments]
-
-
-def experiment_of(**changes: Any) -> Experiment:
-    """A running A/B test with a control, changed as asked."""
-    body = {
-        "key": "spring",
-        "variants": [{"key": "a", "name": "Today's page", "control": True}, {"key": "b", "name": "New page"}],
-        "metrics": [{"key": "purchase", "max": 1}],
-        "policy": {"name": "fixed"},
-    }
-    definition = parse(body | changes)
-    slots = tuple(range(len(definition.variants)))
-    return Experiment(id=1, definition=definition, slots=slots, version=2, phase=1, state=State.RUNNING)
-
-
-def buckets_of(shares: dict[str, float], decisions: int, *, minutes: int = 1) -> list[TrafficBucket]:
-    """Traffic that was drawn with these probabilities."""
-    return [
-        TrafficBucket(NOW + minute * MINUTE, key, round(decisions * share), decisions * share)
-        for minute in range(minutes)
-        for key, share in shares.items()
-    ]
-
-
-def version_of(experiment: Experiment, *, phase: int = 1) -> ExperimentVersion:
-    """The experiment as a version of itself."""
-    return ExperimentVersion(phase, phase, State.RUNNING, NOW, "ada", experiment)
-
-
-def facts_of(sums: Sums, *, experiment: Experiment | None = None, **changes: Any) -> Facts:
-    """What the store would say of an experiment with these sums of its objective."""
-    experiment = experiment or experiment_of()
-    rows = sum(moments.rows for moments in sums.values())
-    keys = experiment.variant_keys
-    buckets = buckets_of({key: 1 / len(keys) for key in keys}, rows)
-    facts = Facts(
-        experiment=experiment,
-        now=NOW,
-        variants=experiment.definition.variants,
-        moments={experiment.objective.key: sums},
-        step=MINUTE,
-        buckets=buckets,
-        latest=buckets,
-        health=Health(decisions=rows, rewards=sum(moments.nonzero for moments in sums.values())),
-        split=split_of([version_of(experiment)], {1}, buckets),
-        policy_version=3,
-    )
-    return replace(facts, **changes)
-
-
-def binary(rows: int, conversions: int) -> Moments:
-    """Zeros and ones."""
-    return Moments.binary(rows=rows, conversions=conversions)
-
+from tests.experiments.report.made import NOW, Sums, binary, buckets_of, experiment_of, facts_of, version_of
 
 BETTER = {"a": binary(10_000, 1_000), "b": binary(10_000, 1_200)}
 EVEN = {"a": binary(1_000, 100), "b": binary(1_000, 104)}
