@@ -97,7 +97,7 @@ class Policy(ABC):
         """Replace what asks for what suits by a number, once for the life of the policy; by default there is none."""
         return params
 
-    def _check_rewards(self, rewards: Floats) -> None:  # noqa: B027 - most families take any finite reward
+    def check_rewards(self, rewards: Floats) -> None:  # noqa: B027 - most families take any finite reward
         """Refuse rewards that this family cannot take."""
 
     def _take(self, batch: Batch) -> None:
@@ -168,7 +168,7 @@ class Policy(ABC):
         """
         batch_of(batch, arms=len(self.arms), width=self.schema.width, contextual=self.contextual)
         if len(batch) > 0:
-            self._check_rewards(batch.rewards)
+            self.check_rewards(batch.rewards)
             self._take(batch)
 
     def learn_good(self, batch: Batch) -> dict[str, int]:
@@ -180,7 +180,7 @@ class Policy(ABC):
             Before anything has changed, for wrong shapes.
         """
         arms, width = len(self.arms), self.schema.width
-        good, refused = split_rows(batch, arms=arms, width=width, contextual=self.contextual, check=self._check_rewards)
+        good, refused = split_rows(batch, arms=arms, width=width, contextual=self.contextual, check=self.check_rewards)
         self.learn(good)
         return refused
 
@@ -326,7 +326,7 @@ class SumPolicy(Policy):
         state = {name: array.copy() for name, array in self.state.items()}
         if len(batch) == 0:
             return self._over(self.arms, state)
-        self._check_rewards(batch.rewards)
+        self.check_rewards(batch.rewards)
         parts = split(self.forgetting.fade(state, batch), fractions, default)
         added, taken = (self._sums(part) for part in parts)
         changed = {name: array + added[name] - taken[name] for name, array in state.items() if name != CLOCK}

@@ -9,9 +9,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+import numpy as np
 
-from bandit import registry
+from bandit import policies, registry
 from bandit.features import Attribute
+from bandit.types import Arms
 from bandit.validation import InvalidInput
 from experiments.audience import compile_condition
 from experiments.contenders import sees_context
@@ -20,11 +22,13 @@ from experiments.delayed import learns_open_rows
 from experiments.errors import Invalid, NotJSON, wrong
 from experiments.goals import Goal
 from experiments.measuring import check_distinct, check_measures, frozen_measures
-from experiments.model import Definition, Micros
+from experiments.model import Definition, Micros, Role
 
 MAX_VARIANTS = 200
 MAX_BYTES = 1 << 20
 LATE_SECONDS = 3600
+UNUSUAL = 2.0
+"""Stands in for a bound that nothing declares: what is for shares alone refuses it."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -64,16 +68,35 @@ def warnings(definition: Definition) -> list[str]:
     >>> warnings(parse(b'{"key": "k", "variants": [{"key": "a"}], "metrics": [{"key": "m", "window_seconds": 86400}]}'))
     ['metrics[0].window_seconds: learns late: nothing is learned before the first reward windows of 24 h have closed.']
     """
+    return [note for note in (_learns_late(definition), _learns_nothing(definition)) if note is not None]
+
+
+def _learns_late(definition: Definition) -> str | None:
     rewarded = [(metric.window_seconds, -i) for i, metric in enumerate(definition.metrics) if metric.has_outcome]
     seconds, last = max(rewarded)
     if seconds <= LATE_SECONDS:
-        return []
+        return None
     late = (
         "nothing is learned before the first reward windows of {} h have closed."
         if learns_open_rows(definition)
         else "a reward window of {} h teaches nothing before it has closed; other policies learn from open ones, too."
     )
-    return [f"metrics[{-last}].window_seconds: learns late: {late.format(f'{seconds / 3600:g}')}"]
+    return f"metrics[{-last}].window_seconds: learns late: {late.format(f'{seconds / 3600:g}')}"
+
+
+def _learns_nothing(definition: Definition) -> str | None:
+    """Say so where the policy would leave out rows of the objective, one by one and for ever."""
+    objective = next(metric for metric in definition.metrics if metric.role is Role.OBJECTIVE)
+    low, high = objective.bounds
+    if low >= 0 and high <= 1:
+        return None  # every family takes these
+    ends = np.array([low if math.isfinite(low) else -UNUSUAL, high if math.isfinite(high) else UNUSUAL])
+    arms = Arms(tuple(variant.key for variant in definition.variants))
+    try:
+        policies.create(definition.policy.name, arms=arms, **definition.policy.params).check_rewards(ends)
+    except InvalidInput as error:
+        return f"policy.name: {definition.policy.name} does not learn all of '{objective.key}': {error}, or auto."
+    return None
 
 
 def parse_time(text: str) -> Micros:

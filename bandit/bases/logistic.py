@@ -72,7 +72,7 @@ class LogisticPolicy(Policy):
                     state[name][to] = self.state[name][before[key]]
         return self._over(arms, state)
 
-    def _check_rewards(self, rewards: Floats) -> None:
+    def check_rewards(self, rewards: Floats) -> None:
         low, high = rewards.min(), rewards.max()
         require(
             bool(low >= 0 and high <= 1),
@@ -126,7 +126,7 @@ class LogisticPolicy(Policy):
         contexts = self._contexts(contexts, len(rewards))
         rewards, uniforms = plain(rewards), plain(uniforms)
         played = Played.blank(len(contexts), len(self.arms), rewards, uniforms)
-        self._check_rewards(rewards)
+        self.check_rewards(rewards)
         require_bounded("contexts", contexts)
         play(
             (self._rule, self._strength()),

@@ -120,9 +120,9 @@ class Ensemble(Policy):
             law += weight * member._law(contexts, allowed)
         return law
 
-    def _check_rewards(self, rewards: Floats) -> None:
+    def check_rewards(self, rewards: Floats) -> None:
         for member in self.members:
-            member._check_rewards(rewards)
+            member.check_rewards(rewards)
 
     def _absorb(self, batch: Batch) -> None:
         rows, contexts = np.arange(len(batch)), batch.contexts

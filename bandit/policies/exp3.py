@@ -51,7 +51,7 @@ class Exp3IX(ContextFree):
         arms = len(self.arms)
         return {"n": np.zeros(arms), "loss": np.zeros((arms, _BUCKETS)), "weighed": np.zeros((arms, _BUCKETS))}
 
-    def _check_rewards(self, rewards: Floats) -> None:
+    def check_rewards(self, rewards: Floats) -> None:
         require_range(rewards, self.params, self.name)
 
     def learning_rate(self) -> float:

@@ -59,7 +59,7 @@ class Thompson(ContextFree):
         a, b = self.posterior()
         return prob_best_beta(a[arms], b[arms])
 
-    def _check_rewards(self, rewards: Floats) -> None:
+    def check_rewards(self, rewards: Floats) -> None:
         good = bool(((rewards >= 0) & (rewards <= 1)).all())
         require(good, f"rewards of {self.name} must lie in [0, 1], found {_span(rewards)}; use thompson_normal")
 
@@ -161,7 +161,7 @@ class ThompsonCount(ContextFree):
         shape, rate = self.posterior()
         return prob_best_gamma(shape[arms], rate[arms])
 
-    def _check_rewards(self, rewards: Floats) -> None:
+    def check_rewards(self, rewards: Floats) -> None:
         good = bool((rewards >= 0).all())
         require(good, f"rewards of {self.name} must not be negative, found {_span(rewards)}; use thompson_normal")
 

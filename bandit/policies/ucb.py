@@ -108,7 +108,7 @@ class KLUCB(_Bounds):
         span(self.params)
         return super()._cold()
 
-    def _check_rewards(self, rewards: Floats) -> None:
+    def check_rewards(self, rewards: Floats) -> None:
         require_range(rewards, self.params, self.name)
 
 

@@ -105,7 +105,7 @@ class VowpalPolicy(Policy):
         require(math.isfinite(total) and total > 0, f"the model of {self.name} must give probabilities")
         return [share / total for share in shares]
 
-    def _check_rewards(self, rewards: Floats) -> None:
+    def check_rewards(self, rewards: Floats) -> None:
         good = bool((np.abs(rewards) <= REWARD_LIMIT).all())
         require(good, f"rewards of {self.name} must lie within ±{REWARD_LIMIT:g}, found {np.abs(rewards).max():g}")
 

@@ -130,7 +130,7 @@ class Slate(ABC):
         for policy, part in zip(self.policies, rows, strict=True):
             batch_of(part, arms=len(self.arms), width=policy.schema.width, contextual=policy.contextual)
             if len(part) > 0:
-                policy._check_rewards(part.rewards)
+                policy.check_rewards(part.rewards)
         for policy, part in zip(self.policies, rows, strict=True):
             policy.learn(part)
 

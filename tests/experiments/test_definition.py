@@ -189,3 +189,21 @@ def test_what_is_declared_reaches_the_policy() -> None:
 
 
 SHOWN = {"version", "phase", "state", "winner", "beaten", "standards", "exploration"}
+
+
+@pytest.mark.parametrize(
+    ("metric", "policy", "warned"),
+    [
+        ({"kind": "revenue"}, "thompson", True),
+        ({"kind": "revenue"}, "thompson_normal", False),
+        ({"kind": "revenue", "cap": 50}, "auto", False),
+        ({"kind": "count"}, "thompson_count", False),
+        ({"kind": "score", "min": 1, "max": 5, "default": 3}, "logistic_ucb", True),
+        ({"kind": "conversion"}, "thompson", False),
+    ],
+)
+def test_a_policy_that_cannot_learn_the_objective_is_told(metric: dict[str, Any], policy: str, warned: bool) -> None:
+    """Beta and logistic policies leave out rewards beyond 1: the editor and the command line say so at once."""
+    body = {"key": "k", "variants": [{"key": "a"}, {"key": "b"}], "policy": {"name": policy}}
+    found = warnings(parse(body | {"metrics": [{"key": "m"} | metric]}))
+    assert [note.startswith(f"policy.name: {policy} does not learn all of 'm'") for note in found] == [True] * warned
