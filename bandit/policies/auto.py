@@ -92,7 +92,7 @@ class Auto(Policy):
         """Settle how contexts become columns: by the width, the room and the seed alone."""
         width, room, seed = self.schema.width, self.params["columns"], self.params["seed"]
         powers = monomials(width, room)
-        waves = frequencies(width, min(room, 201), seed) if len(powers) == 0 else np.zeros((0, width))
+        waves = frequencies(width, room, seed) if len(powers) == 0 else np.zeros((0, width))
         lines: Floats = np.zeros((0, 0))
         if width + 1 > room:
             signs = np.random.default_rng(seed + 1).integers(0, 2, (width, max(room - 1, 1)))
