@@ -7,6 +7,7 @@ those of :mod:`experiments.statistics.sequential`, which hold at every look.
 from __future__ import annotations
 
 import math
+from typing import TypeVar
 
 from experiments.analysis.ledger import Ledger
 from experiments.analysis.question import Question
@@ -14,10 +15,23 @@ from experiments.analysis.values import NOTHING, ContrastFinding, VariantFinding
 from experiments.statistics import sequential
 from experiments.statistics.covariates import cuped_effect, cuped_means, cuped_theta, metric_ratio
 from experiments.statistics.effect import Effect, effect_of
-from experiments.statistics.moments import Missing
+from experiments.statistics.moments import Estimate, Missing
 from experiments.statistics.sequential import ALPHA, Tuning
 
+_LARGEST = 1e100
+"""Of a variance: above it squares and products of it overflow."""
 NO_ROWS = Missing(NOTHING)
+
+
+_Number = TypeVar("_Number", Estimate, Effect)
+
+
+def _sound(found: _Number | Missing) -> _Number | Missing:
+    """Refuse an estimate whose variance is nothing, or beyond what a float can hold."""
+    if isinstance(found, Missing):
+        return found
+    sound = math.isfinite(found.value) and 0 < found.variance < _LARGEST
+    return found if sound else Missing("the values are too large, or too alike, to be judged")
 
 
 class FixedEngine:
@@ -38,15 +52,12 @@ class FixedEngine:
         self._theta = cuped_theta(list(joint.values())) if question.adjusted else None
         moments = ledger.moments
         lacking = {key: sequential.missing_rows(found) for key, found in moments.items()}
-        plain = {
-            key: metric_ratio(self._joint[key]) if question.ratio else moments[key].estimate()
-            for key in ledger.variants
-        }
-        self._plain = {key: lacking[key] or plain[key] for key in ledger.variants}
+        plain = {key: metric_ratio(both) if question.ratio else moments[key].estimate() for key, both in joint.items()}
+        self._plain = {key: lacking[key] or _sound(estimate) for key, estimate in plain.items()}
         self._shown = dict(self._plain)
         if self._theta is not None:
             means = cuped_means(list(joint.values()), theta=self._theta)
-            self._shown |= {key: lacking[key] or mean for key, mean in zip(ledger.variants, means, strict=True)}
+            self._shown |= {key: lacking[key] or _sound(mean) for key, mean in zip(ledger.variants, means, strict=True)}
 
     def mean(self, variant: str) -> VariantFinding:
         """The mean of a variant, with limits at 5%."""
@@ -62,6 +73,8 @@ class FixedEngine:
         """A variant less another one, with limits at the question's level."""
         alpha = self._question.alpha
         effect = self._effect(variant, other)
+        if isinstance(effect, Effect):
+            effect = _sound(effect)
         if isinstance(effect, Missing):
             return ContrastFinding(variant, other, reason=effect.reason, lift_reason=effect.reason, alpha=alpha)
         tuning, difference = self._tuning, effect.difference

@@ -6,7 +6,7 @@ where a stream is cut into calls changes no bit. Forecasts are fitted on all row
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,11 +82,9 @@ class MetricSums:
         self._tally(lanes, chosen, outcomes, np.nan_to_num(columns.outcomes[BALANCE][kept]))
         for column in lanes.T:
             order = np.argsort(column, kind="stable")
-            ends = np.flatnonzero(np.diff(column[order], append=-1)) + 1
             parts = [array[order] for array in (chosen, outcomes, p, predictions)]
-            for start, end in zip([0, *ends[:-1].tolist()], ends.tolist(), strict=True):
-                lane = self.sums.lane(int(column[order[start]]))
-                lane.add(*(part[start:end] for part in parts))
+            for lane, start, end in _stretches(column[order]):
+                self.sums.lane(lane).add(*(part[start:end] for part in parts))
         if self.bounded is not None:
             rewards = np.clip(outcomes[:, 0], *self.bounded.bounds)
             self.bounded.add(chosen, rewards, p, predictions[:, 0])
@@ -163,6 +161,13 @@ def within(arrays: Mapping[str, npt.NDArray[Any]], prefix: str) -> Arrays:
     ['x']
     """
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
+
+def _stretches(lanes: Ints) -> Iterator[tuple[int, int, int]]:
+    """Give each of the sorted (m,) lanes with where its rows begin and end."""
+    found, starts = np.unique(lanes, return_index=True)
+    ends = np.append(starts[1:], len(lanes))
+    yield from zip(found.tolist(), starts.tolist(), ends[: len(starts)].tolist(), strict=True)
 
 
 def _audit_line(channels: Channels, arms: int) -> BoundedSums | None:
