@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from rich.console import Console
@@ -146,14 +146,17 @@ class Stage:
 
 
 def ensure_running(store: Store, scenario: Scenario) -> Scenario:
-    """Create the experiment if there is none, and start it if it never was: who paused one finds it paused."""
+    """Create the experiment if there is none, and start it if it never was: who paused one finds it paused.
+
+    Its visitors bring what the stored one measures: it may be of an earlier run.
+    """
     try:
         experiment = store.experiment(scenario.key)
     except NotFound:
         experiment = store.create_experiment(scenario.definition, by=BY)
     if experiment.state is State.DRAFT:
         store.set_state(scenario.key, State.RUNNING, by=BY)
-    return scenario
+    return replace(scenario, definition=experiment.definition)
 
 
 @contextmanager

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from dashboard.demo.world import World
+import numpy as np
+
+from dashboard.demo.world import Answers, World
 from experiments.definition import parse
 from experiments.model import Definition
 from experiments.report import SIMULATED
@@ -14,6 +16,18 @@ from experiments.report import SIMULATED
 WINDOW_SECONDS = 10
 """Short enough that learning can be watched."""
 METRIC = "signup"
+SPENT = "spent"
+BOUNCE = "bounce"
+METRICS: list[dict[str, Any]] = [
+    {"key": METRIC, "window_seconds": WINDOW_SECONDS, "max": 1},
+    {"key": SPENT, "kind": "revenue", "role": "secondary", "window_seconds": WINDOW_SECONDS, "cap": 200},
+    {"key": "spent-per-signup", "kind": "ratio", "role": "secondary", "numerator": SPENT, "denominator": METRIC},
+    {"key": BOUNCE, "kind": "bounce", "role": "guardrail", "window_seconds": WINDOW_SECONDS, "margin": 0.1},
+]
+ORDER = (3.0, 0.6)
+"""Of what a signup spends: mean and standard deviation of the logarithm, alike for all variants."""
+STAYS = 0.5
+"""Of those who do not sign up, how many look around."""
 
 POPULATION = {
     "device": {"mobile": 0.6, "desktop": 0.4},
@@ -32,6 +46,16 @@ class Scenario:
     def key(self) -> str:
         """The experiment's key."""
         return self.definition.key
+
+    def rewards(self, variant: str, context: Answers, rng: np.random.Generator) -> dict[str, float]:
+        """What a visitor brings who is shown the variant: metric to value, of the metrics that are declared."""
+        brought: dict[str, float] = {}
+        if rng.random() < self.world.rate(variant, context):
+            brought = {METRIC: 1.0, SPENT: round(float(rng.lognormal(*ORDER)), 2)}
+        elif rng.random() < STAYS:
+            brought = {BOUNCE: 1.0}
+        declared = {metric.key for metric in self.definition.metrics}
+        return {metric: value for metric, value in brought.items() if metric in declared}
 
 
 def scenarios() -> tuple[Scenario, ...]:
@@ -72,9 +96,6 @@ def _personal() -> Scenario:
         _variant("detailed", "Detailed page", "Everything it does, with prices", "Compare plans", image="#3b7d5c"),
         _variant("story", "Story", "How a team of five moved to four days", "Read on", image="#8a5a9e"),
     ]
-    context = [
-        {"name": name, "type": "category", "values": list(shares)} for name, shares in sorted(POPULATION.items())
-    ]
     return Scenario(
         _definition(
             "personal",
@@ -82,7 +103,6 @@ def _personal() -> Scenario:
             "Phones want it short, desks want detail, social wants a story.",
             variants,
             {"name": "linear_thompson"},
-            context=context,
         ),
         World(
             base={"short": 0.07, "detailed": 0.07, "story": 0.06},
@@ -102,17 +122,17 @@ def _definition(
     hypothesis: str,
     variants: list[dict[str, Any]],
     policy: dict[str, Any],
-    *,
-    context: list[dict[str, Any]] | None = None,
 ) -> Definition:
+    attributes = sorted(POPULATION.items())
     return parse(
         {
             "key": key,
             "name": name,
             "hypothesis": hypothesis,
             "variants": variants,
-            "context": context or [],
-            "metrics": [{"key": METRIC, "window_seconds": WINDOW_SECONDS, "max": 1}],
+            "context": [{"name": name, "type": "category", "values": list(shares)} for name, shares in attributes],
+            "segments": [{"attribute": name} for name, _ in attributes],
+            "metrics": METRICS,
             "policy": policy,
             "tags": [SIMULATED],
         }

@@ -1,11 +1,11 @@
-"""Simulated visitors: they arrive over HTTP, see a variant, think for a moment, and convert or not."""
+"""Simulated visitors: they arrive over HTTP, see a variant, think for a moment, and convert, look around or leave."""
 
 from __future__ import annotations
 
 import heapq
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 
@@ -65,8 +65,8 @@ class Crowd:
         self._scenarios = scenarios
         self._contexts = [scenario.world.visitors(self._rng) for scenario in scenarios]
         self._rate, self._limit, self._name = rate, limit, name
-        self._thinking: list[tuple[float, int, str]] = []
-        """(when, number, token) of those who will convert, the next first."""
+        self._thinking: list[tuple[float, int, str, dict[str, float]]] = []
+        """(when, number, token, rewards) of those who will bring any, the next first."""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="visitors", daemon=True)
 
@@ -107,26 +107,28 @@ class Crowd:
         self.tally.visitors += 1
         if answer["decision"] is None:  # paused or stopped: there is nothing to learn from
             return
-        if self._rng.random() < scenario.world.rate(answer["variant"], context):
+        rewards = scenario.rewards(answer["variant"], context, self._rng)
+        if rewards:
             thought = min(self._rng.exponential(THINKING_SECONDS), 5 * THINKING_SECONDS)
-            heapq.heappush(self._thinking, (time.monotonic() + thought, number, answer["decision"]))
+            heapq.heappush(self._thinking, (time.monotonic() + thought, number, answer["decision"], rewards))
 
     def _rest(self, *, until: float) -> None:
         """Send the rewards that fall due before ``until``, and sleep in between."""
         while not self._stop.is_set():
             now = time.monotonic()
             if self._thinking and self._thinking[0][0] <= min(now, until):
-                self._convert(heapq.heappop(self._thinking)[2])
+                self._convert(*heapq.heappop(self._thinking)[2:])
             elif now >= until:
                 return
             else:
                 following = min(until, self._thinking[0][0]) if self._thinking else until
                 self._stop.wait(max(following - now, 0.0))
 
-    def _convert(self, decision: str) -> None:
+    def _convert(self, decision: str, rewards: Mapping[str, float]) -> None:
         try:
-            self._client.reward(decision, metric=METRIC)
-            self.tally.conversions += 1
+            for metric, value in rewards.items():
+                self._client.reward(decision, metric=metric, value=value)
+            self.tally.conversions += METRIC in rewards
         except (LanditError, OSError) as error:
             self._refused(error)
 

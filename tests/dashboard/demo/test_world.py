@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 
+import msgspec
 import numpy as np
 import pytest
 
 from dashboard.demo.scenarios import Scenario, scenarios
+from experiments.model import Metric
 from experiments.report import SIMULATED
 
+METRIC_OF_BEFORE = (Metric(key="signup"),)
 each_scenario = pytest.mark.parametrize("scenario", scenarios(), ids=lambda scenario: scenario.key)
 
 
@@ -28,6 +32,19 @@ def test_worlds_are_labelled_and_use_declared_attributes(scenario: Scenario) -> 
     assert SIMULATED in scenario.definition.tags
     assert {variant.key for variant in scenario.definition.variants} == set(scenario.world.base)
     assert {attribute for attribute, _ in scenario.world.shifts} <= declared
+
+
+@each_scenario
+def test_visitors_bring_what_is_measured(scenario: Scenario) -> None:
+    """Who signs up spends, of the others some look around; an experiment of before gets what it knows."""
+    rng = np.random.default_rng(3)
+    variant, visitor = scenario.definition.variants[0].key, next(scenario.world.visitors(rng))
+    brought = [scenario.rewards(variant, visitor, rng) for _ in range(2_000)]
+    assert {tuple(rewards) for rewards in brought} == {("signup", "spent"), ("bounce",), ()}
+    rate = sum("signup" in rewards for rewards in brought) / len(brought)
+    assert rate == pytest.approx(scenario.world.rate(variant, visitor), abs=0.04)
+    before = replace(scenario, definition=msgspec.structs.replace(scenario.definition, metrics=METRIC_OF_BEFORE))
+    assert {tuple(before.rewards(variant, visitor, rng)) for _ in range(500)} == {("signup",), ()}
 
 
 def test_visitors_come_in_the_population_s_shares_and_alike_for_one_seed() -> None:
