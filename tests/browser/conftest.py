@@ -15,6 +15,8 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from dashboard.app import create_app
 from dashboard.settings import Settings
+from experiments.access import UserRole
+from experiments.clock import system_clock
 from experiments.store import Store
 
 
@@ -70,3 +72,15 @@ def page(open_page: Callable[[str], Page], site: Flask, complaints: list[str]) -
     opened.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     yield opened
     opened.context.close()
+
+
+@pytest.fixture
+def inside(page: Page, site: Flask, kept: Store) -> Page:
+    """The same page, signed in by a cookie: the door itself has its own test."""
+    user = kept.add_user("ann@example.com", role=UserRole.ADMIN)
+    now = system_clock()
+    value = site.session_interface.get_signing_serializer(site).dumps(  # type: ignore[attr-defined]
+        {"_user_id": user.email, "since": now, "seen": now, "epoch": user.sessions, "_permanent": True}
+    )
+    page.context.add_cookies([{"name": "landit", "value": value, "url": site.config["URL"]}])
+    return page

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from flask import Flask
 from playwright.sync_api import Page, expect
 
 from dashboard.guard import passwords
@@ -14,16 +13,6 @@ from experiments.records import DecisionRecord
 from experiments.store import Store
 
 EVIL = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
-
-
-def sign_in(page: Page, site: Flask, kept: Store) -> None:
-    """Sign in by a cookie: the door itself has its own test."""
-    user = kept.add_user("ann@example.com", role=UserRole.ADMIN)
-    now = system_clock()
-    value = site.session_interface.get_signing_serializer(site).dumps(  # type: ignore[attr-defined]
-        {"_user_id": user.email, "since": now, "seen": now, "epoch": user.sessions, "_permanent": True}
-    )
-    page.context.add_cookies([{"name": "landit", "value": value, "url": site.config["URL"]}])
 
 
 def decisions(experiment: Experiment, first: int, count: int) -> list[DecisionRecord]:
@@ -61,26 +50,25 @@ def test_from_the_link_to_a_running_experiment(page: Page, kept: Store, complain
     assert complaints == []
 
 
-def test_attributes_are_declared_in_the_editor(page: Page, site: Flask, kept: Store, complaints: list[str]) -> None:
+def test_attributes_are_declared_in_the_editor(inside: Page, kept: Store, complaints: list[str]) -> None:
     """Rows come by script, each type shows its own fields, and all of it is in the experiment."""
     kept.create_experiment(parse({"key": "k", "variants": [{"key": "a"}], "metrics": [{"key": "m"}]}), by="test")
-    sign_in(page, site, kept)
-    page.goto("/experiments/k/edit")
+    inside.goto("/experiments/k/edit")
     for number, (name, kind) in enumerate((("query", "text"), ("price", "number"))):
-        page.get_by_role("button", name="Add an attribute", exact=True).click()
-        page.locator(f"[name=context-{number}-name]").fill(name)
-        page.locator(f"[name=context-{number}-type]").select_option(kind)
-    page.locator("[name=context-0-columns]").fill("16")
-    expect(page.locator("[name=context-0-values]")).to_be_hidden()
-    expect(page.locator("[name=context-1-standardize]")).to_be_checked()
-    page.get_by_text("Attributes that matter together").click()
-    page.get_by_label("Interactions").fill("price * price, query * price")
-    page.get_by_text("What variants have in common", exact=True).click()
-    page.get_by_role("button", name="Add an attribute of variants").click()
-    page.locator("[name=variant_attributes-0-name]").fill("tone")
-    page.locator("[name=variant_attributes-0-values]").fill("calm, bold")
-    page.get_by_role("button", name="Save").last.click()
-    expect(page.get_by_text("Saved as version 2")).to_be_visible()
+        inside.get_by_role("button", name="Add an attribute", exact=True).click()
+        inside.locator(f"[name=context-{number}-name]").fill(name)
+        inside.locator(f"[name=context-{number}-type]").select_option(kind)
+    inside.locator("[name=context-0-columns]").fill("16")
+    expect(inside.locator("[name=context-0-values]")).to_be_hidden()
+    expect(inside.locator("[name=context-1-standardize]")).to_be_checked()
+    inside.get_by_text("Attributes that matter together").click()
+    inside.get_by_label("Interactions").fill("price * price, query * price")
+    inside.get_by_text("What variants have in common", exact=True).click()
+    inside.get_by_role("button", name="Add an attribute of variants").click()
+    inside.locator("[name=variant_attributes-0-name]").fill("tone")
+    inside.locator("[name=variant_attributes-0-values]").fill("calm, bold")
+    inside.get_by_role("button", name="Save").last.click()
+    expect(inside.get_by_text("Saved as version 2")).to_be_visible()
     made = kept.experiment("k").definition
     assert [(a.name, a.columns, a.standardize) for a in made.context] == [("query", 16, False), ("price", None, True)]
     assert made.interactions == (("price", "price"), ("query", "price"))
@@ -88,54 +76,51 @@ def test_attributes_are_declared_in_the_editor(page: Page, site: Flask, kept: St
     assert complaints == []
 
 
-def test_the_results_page_refreshes_itself(page: Page, site: Flask, kept: Store, complaints: list[str]) -> None:
+def test_the_results_page_refreshes_itself(inside: Page, kept: Store, complaints: list[str]) -> None:
     """New decisions appear in numbers and chart without a reload, and no policy is violated."""
     body = {"key": "spring", "variants": [{"key": "a"}, {"key": "b"}], "metrics": [{"key": "m"}]}
     kept.create_experiment(parse(body | {"policy": {"name": "fixed"}, "tags": ["simulated"]}), by="test")
     experiment = kept.set_state("spring", State.RUNNING, by="test")
     kept.ship("j.log", start=0, end=1, records=decisions(experiment, 1, 10))
-    sign_in(page, site, kept)
-    page.goto("/experiments/spring")
-    shown = page.locator("[data-number=decisions]")
+    inside.goto("/experiments/spring")
+    shown = inside.locator("[data-number=decisions]")
     expect(shown).to_have_text("10")
-    expect(page.locator("[data-chart=traffic] .scatterlayer .trace")).to_have_count(2)
-    page.evaluate("window.stayed = true")
+    expect(inside.locator("[data-chart=traffic] .scatterlayer .trace")).to_have_count(2)
+    inside.evaluate("window.stayed = true")
     kept.ship("j.log", start=1, end=2, records=decisions(experiment, 11, 32))
     expect(shown).to_have_text("42")
-    assert page.evaluate("window.stayed")
-    assert page.evaluate("document.querySelector('[data-chart=traffic]').data[0].y[0]") == 0.5
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    expect(page.get_by_text("Simulated visitors").first).to_be_visible()
+    assert inside.evaluate("window.stayed")
+    assert inside.evaluate("document.querySelector('[data-chart=traffic]').data[0].y[0]") == 0.5
+    assert inside.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    expect(inside.get_by_text("Simulated visitors").first).to_be_visible()
     assert complaints == []
 
 
-def test_planted_code_does_not_run(page: Page, site: Flask, kept: Store) -> None:
+def test_planted_code_does_not_run(inside: Page, kept: Store) -> None:
     """In names and content, on every page, charts and their labels included."""
     variants = [{"key": key, "name": EVIL, "content": {"headline": EVIL, "image": EVIL}} for key in "ab"]
     body = {"key": "spring", "name": EVIL, "hypothesis": EVIL, "variants": variants, "metrics": [{"key": "m"}]}
     kept.create_experiment(parse(body), by="test")
     experiment = kept.set_state("spring", State.RUNNING, by=EVIL)
     kept.ship("j.log", start=0, end=1, records=decisions(experiment, 1, 10))
-    sign_in(page, site, kept)
     for path in ("/experiments", "/experiments/spring", "/experiments/spring/edit", "/experiments/spring/finish"):
-        page.goto(path)
-        page.wait_for_load_state("networkidle")
-        assert page.title() != "owned"
-        assert page.locator("img").count() == 0
+        inside.goto(path)
+        inside.wait_for_load_state("networkidle")
+        assert inside.title() != "owned"
+        assert inside.locator("img").count() == 0
 
 
-def test_pages_fit_a_phone_and_can_be_used_by_keyboard(page: Page, site: Flask, kept: Store) -> None:
+def test_pages_fit_a_phone_and_can_be_used_by_keyboard(inside: Page, kept: Store) -> None:
     """No sideways scrolling at 390 px; the first Tab leads to the content; every field has a label."""
     kept.create_experiment(
         parse({"key": "spring", "variants": [{"key": "a"}, {"key": "b"}], "metrics": [{"key": "m"}]}), by="test"
     )
-    sign_in(page, site, kept)
-    page.set_viewport_size({"width": 390, "height": 844})
-    for path in ("/experiments", "/experiments/spring", "/new", "/keys", "/users", "/audit"):
-        page.goto(path)
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
-        page.keyboard.press("Tab")
-        assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    inside.set_viewport_size({"width": 390, "height": 844})
+    for path in ("/experiments", "/experiments/spring", "/new", "/plan", "/keys", "/users", "/audit"):
+        inside.goto(path)
+        assert inside.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+        inside.keyboard.press("Tab")
+        assert inside.evaluate("document.activeElement.textContent") == "Skip to the content"
         unnamed = """[...document.querySelectorAll('input:not([type=hidden]), select, textarea')]
             .filter((field) => !field.labels.length).map((field) => field.outerHTML)"""
-        assert page.evaluate(unnamed) == [], path
+        assert inside.evaluate(unnamed) == [], path

@@ -180,8 +180,8 @@ def _served() -> ServedReport:
     against = (
         ServedContrast(Against.UNIFORM, contrast(0.011, 0.004, 0.018, against=None)),
         ServedContrast(Against.CONTROL, contrast(0.018, 0.008, 0.028)),
-        ServedContrast(Against.VARIANT, contrast(-0.004, -0.01, 0.002, against="b")),
-        ServedContrast(Against.VARIANT, None, "not shown: too few visitors yet"),
+        ServedContrast(Against.VARIANT, contrast(-0.004, -0.01, 0.002, against="b"), variant="b"),
+        ServedContrast(Against.VARIANT, None, "not shown: too few visitors yet", variant="c"),
     )
     return ServedReport(0.118, 0.112, 0.124, VALID, against)
 
