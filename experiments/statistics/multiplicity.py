@@ -113,7 +113,7 @@ def e_bh_bars(count: int, alpha: float) -> Floats:
     >>> e_bh_bars(2, 0.05).round(4).tolist()
     [3.6889, 2.9957]
     """
-    return np.asarray(np.log(count / alpha) - np.log(np.arange(1, count + 1)))
+    return np.asarray(np.log(count / (alpha * np.arange(1, count + 1))))
 
 
 def shared_alpha(alpha: float, questions: int) -> float:

@@ -177,8 +177,12 @@ def bernoulli_limits(
         )
 
     edge = 1e-12
-    low = 0.0 if seen <= edge or excess(edge) < 0 else float(brentq(excess, edge, seen, xtol=1e-14))
-    high = 1.0 if seen >= 1 - edge or excess(1 - edge) < 0 else float(brentq(excess, seen, 1 - edge, xtol=1e-14))
+    low = 0.0 if seen <= edge or excess(edge) < 0 else float(brentq(excess, edge, min(seen, 1 - edge), xtol=1e-14))
+    high = (
+        1.0
+        if seen >= 1 - edge or excess(1 - edge) < 0
+        else float(brentq(excess, max(seen, edge), 1 - edge, xtol=1e-14))
+    )
     return low, high
 
 

@@ -4,11 +4,11 @@ One proportion, x of n, z the normal quantile: ``wald`` p ± z √(p(1−p)/n), 
 (x + z²/2)/(n + z²)), ``beta`` the exact Clopper-Pearson, ``jeffreys`` the Beta(½, ½) posterior's.
 
 Two proportions, :math:`p_1` against :math:`p_2`: their difference (``wald``, ``agresti-caffo``, ``newcombe`` from two
-Wilson intervals, ``score``), ratio (``log``, ``log-adjusted``, ``score``) or odds ratio (``logit``, ``logit-adjusted``,
-``score``). The score intervals are all values that the test of Miettinen and Nurminen does not reject; the variance of
-that test is taken at the proportions that are most likely under the null, times N/(N − 1).
+Wilson intervals, ``miettinen-nurminen``), ratio (``log``, ``log-adjusted``, ``score``) or odds ratio (``logit``,
+``logit-adjusted``, ``score``). Score intervals are all values that the test of Miettinen and Nurminen does not reject;
+the variance of that test is taken at the proportions that are most likely under the null, times N/(N − 1).
 
-``wald`` misleads with few conversions or with nearly all: it then covers less than it says, and may leave [0, 1].
+``wald`` misleads with few conversions or with nearly all: it then covers less than it says. Limits are cut at 0 and 1.
 
 References
 ----------
@@ -53,7 +53,9 @@ class DifferenceMethod(StrEnum):
     WALD = "wald"
     AGRESTI_CAFFO = "agresti-caffo"
     NEWCOMBE = "newcombe"
+    MIETTINEN_NURMINEN = "miettinen-nurminen"
     SCORE = "score"
+    """What statsmodels 0.15 calls so, which has a slip in the likeliest proportions: for comparison only."""
 
 
 class RatioMethod(StrEnum):
@@ -87,12 +89,12 @@ def proportion_limits(count: float, rows: float, *, alpha: float = ALPHA, method
         a, b = count + 0.5, rows - count + 0.5
         return float(betaincinv(a, b, alpha / 2)), float(betaincinv(a, b, 1 - alpha / 2))
     if method is Method.WALD:
-        return _around(count / rows, z * math.sqrt(count / rows * (1 - count / rows) / rows))
+        return _within(_around(count / rows, z * math.sqrt(count / rows * (1 - count / rows) / rows)))
     wide = rows + z * z
     center = (count + z * z / 2) / wide
     if method is Method.AGRESTI_COULL:
-        return _around(center, z * math.sqrt(center * (1 - center) / wide))
-    return _around(center, z / wide * math.sqrt(count * (1 - count / rows) + z * z / 4))
+        return _within(_around(center, z * math.sqrt(center * (1 - center) / wide)))
+    return _within(_around(center, z / wide * math.sqrt(count * (1 - count / rows) + z * z / 4)))
 
 
 def difference_limits(
@@ -115,8 +117,10 @@ def difference_limits(
         )
         p1, p2 = count1 / rows1, count2 / rows2
         return p1 - p2 - math.hypot(p1 - low1, high2 - p2), p1 - p2 + math.hypot(p2 - low2, high1 - p1)
-    if method is DifferenceMethod.SCORE:
-        return accepted(lambda d: difference_score(count1, rows1, count2, rows2, null=d), -1.0, 1.0, z=_z(alpha))
+    if method in (DifferenceMethod.SCORE, DifferenceMethod.MIETTINEN_NURMINEN):
+        slip = method is DifferenceMethod.SCORE
+        table = count1, rows1, count2, rows2
+        return accepted(lambda d: difference_score(*table, null=d, as_statsmodels=slip), -1.0, 1.0, z=_z(alpha))
     more = 1 if method is DifferenceMethod.AGRESTI_CAFFO else 0
     n1, n2 = rows1 + 2 * more, rows2 + 2 * more
     p1, p2 = (count1 + more) / n1, (count2 + more) / n2
@@ -190,3 +194,7 @@ def _z(alpha: float) -> float:
 
 def _around(center: float, half: float) -> Limits:
     return center - half, center + half
+
+
+def _within(limits: Limits) -> Limits:
+    return max(limits[0], 0.0), min(limits[1], 1.0)
