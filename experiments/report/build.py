@@ -37,9 +37,9 @@ def report_of(facts: Facts) -> ExperimentReport:
     beliefs = beliefs_of(facts)
     objective = facts.survey.of(experiment.objective.key)
     variants = variant_reports(facts, objective, beliefs)
-    checks = run_checks(facts)
-    proofs = proof_reports(facts.proofs, experiment.definition, facts.names, course=facts.course)
     left = days_left(facts)
+    checks = run_checks(facts, left=left)
+    proofs = proof_reports(facts.proofs, experiment.definition, facts.names, course=facts.course)
     return ExperimentReport(
         experiment=experiment.key,
         name=experiment.definition.name or experiment.key,

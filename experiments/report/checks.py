@@ -15,9 +15,9 @@ from experiments.report.values import Check, Level
 LATE_SHARE = 0.05
 
 
-def run_checks(facts: Facts) -> tuple[Check, ...]:
-    """Ask every question that concerns the experiment."""
-    found = (check(facts) for check in _CHECKS)
+def run_checks(facts: Facts, *, left: float | None = None) -> tuple[Check, ...]:
+    """Ask every question that concerns the experiment; ``left`` is in about how many days a winner is proved."""
+    found = (*(check(facts) for check in _CHECKS), check_exploration(facts, left))
     return tuple(check for check in found if check is not None)
 
 
@@ -111,5 +111,5 @@ def check_quarantine(facts: Facts) -> Check | None:
 
 _CHECKS: tuple[Callable[[Facts], Check | None], ...] = (
     *(check_data, check_analysis, check_contents, check_window, check_split, check_propensities),
-    *(check_crossing, check_bias, check_exploration, check_rewards, check_late, check_quarantine),
+    *(check_crossing, check_bias, check_rewards, check_late, check_quarantine),
 )

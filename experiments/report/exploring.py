@@ -5,7 +5,6 @@ from __future__ import annotations
 from experiments.goals import Goal
 from experiments.report import course
 from experiments.report.facts import Facts
-from experiments.report.horizon import days_left
 from experiments.report.values import Check, Level
 
 EXPLORATION = 0.2
@@ -14,12 +13,12 @@ SLOW = 90.0
 """Days to a provable winner that are too many to wait for."""
 
 
-def check_exploration(facts: Facts) -> Check | None:
-    """Is enough traffic uniform for a proof to be possible?"""
+def check_exploration(facts: Facts, left: float | None) -> Check | None:
+    """Is enough traffic uniform for a proof to be possible, and near: about so many days away?"""
     experiment = facts.experiment
     if experiment.definition.policy.name == "fixed" or experiment.imported:
         return None
-    left, own = days_left(facts), experiment.definition.goal is Goal.CUSTOM
+    own = experiment.definition.goal is Goal.CUSTOM
     slow = left is not None and left > SLOW
     if not slow and not (own and experiment.exploration < EXPLORATION):
         return None

@@ -50,7 +50,7 @@ class Facts:
     def survey(self) -> Survey:
         """What the analysis says, else what the sums say."""
         if self.analysis is not None:
-            return survey(self.analysis, self.experiment)
+            return survey(self.analysis, self.experiment, segments_of={self.experiment.objective.key})
         return from_sums(self.experiment, self.moments, variants=self.variants, split=self.split)
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from experiments.analysis import Analysis, ContrastFinding, Engine, MetricFindings
 from experiments.model import Role, State
@@ -28,11 +29,13 @@ def days_left(facts: Facts) -> float | None:
     if facts.analysis is None or facts.experiment.state is not State.RUNNING or days <= 0:
         return None
     pairs = _leading(facts, found)
-    needed = [_rows_needed(facts, facts.analysis, pair, found.engine) for pair in pairs]
-    known = [rows for rows in needed if rows is not None]
-    if not pairs or len(known) < len(pairs):
+    if not pairs:
         return None
-    left = [max(rows / pair.rows - 1, 0.0) * days for pair, rows in zip(pairs, known, strict=True)]
+    fixed = found.engine is Engine.FIXED
+    needed = _fixed(facts, pairs) if fixed else _adaptive(facts, facts.analysis, pairs)
+    if needed is None:
+        return None
+    left = [max(rows / pair.rows - 1, 0.0) * days for pair, rows in zip(pairs, needed, strict=True)]
     return min(max(*left, WHOLE_WEEKS - days, 0.0), LONGEST)
 
 
@@ -71,28 +74,38 @@ def _leading(facts: Facts, found: MetricFindings) -> list[ContrastFinding]:
     return [pair for pair, both in pairs if leader in both and both <= enabled]
 
 
-def _rows_needed(facts: Facts, analysis: Analysis, pair: ContrastFinding, engine: Engine) -> float | None:
-    """Return the rows of both variants at which their sequence will leave zero out."""
+def _fixed(facts: Facts, pairs: Sequence[ContrastFinding]) -> list[float] | None:
+    """Return the rows of both variants at which each pair's sequence will leave zero out, by what it is wide now."""
     n_star = facts.experiment.definition.n_star
-    if pair.difference is None or pair.low is None or pair.high is None or pair.rows == 0:
+    widths = [sequential.multiplier(max(pair.rows, 1), Tuning(pair.alpha, n_star)) for pair in pairs]
+    halves = [math.nan if pair.low is None or pair.high is None else (pair.high - pair.low) / 2 for pair in pairs]
+    rates = [(half / width) ** 2 * pair.rows for half, width, pair in zip(halves, widths, pairs, strict=True)]
+    return _needed(facts, pairs, rates)
+
+
+def _adaptive(facts: Facts, analysis: Analysis, pairs: Sequence[ContrastFinding]) -> list[float] | None:
+    """Return the same of moving traffic, by the bound of the variance."""
+    ledger = analysis.ledger(facts.experiment.objective.key)
+    if ledger is None:
         return None
-    unit: float | None = None
-    if engine is Engine.FIXED:
-        width = sequential.multiplier(pair.rows, Tuning(pair.alpha, n_star))
-        rate = ((pair.high - pair.low) / 2 / width) ** 2 * pair.rows
-    else:
-        ledger = analysis.ledger(facts.experiment.objective.key)
-        if ledger is None:
+    limits = contrasts(ledger.sums, alpha=pairs[0].alpha, n_star=facts.experiment.definition.n_star)
+    places = {key: place for place, key in enumerate(analysis.variants)}
+    spreads = [float(limits.variance[places[pair.variant], places[pair.other]]) for pair in pairs]
+    rates = [spread / max(pair.rows, 1) for spread, pair in zip(spreads, pairs, strict=True)]
+    return _needed(facts, pairs, rates, unit=4 * float(ledger.sums.size[0]) * float(ledger.sums.scale[0, 0]))
+
+
+def _needed(
+    facts: Facts, pairs: Sequence[ContrastFinding], rates: Sequence[float], *, unit: float | None = None
+) -> list[float] | None:
+    """Return the rows that each pair needs at a variance of so much a row; None where one of them is not shown."""
+    n_star, needed = facts.experiment.definition.n_star, []
+    for pair, rate in zip(pairs, rates, strict=True):
+        if pair.difference is None or pair.rows == 0 or not (math.isfinite(rate) and rate > 0):
             return None
-        at = analysis.variants.index(pair.variant), analysis.variants.index(pair.other)
-        limits = contrasts(ledger.sums, alpha=pair.alpha, n_star=n_star)
-        rate = float(limits.variance[at]) / pair.rows
-        unit = 4 * float(ledger.sums.size[0]) * float(ledger.sums.scale[0, 0])
-    if not (math.isfinite(rate) and rate > 0):
-        return None
-    return rows_to_proof(
-        pair.difference, variances=[rate, 0.0], inverse=[1.0, 1.0], alpha=pair.alpha, n_star=n_star, unit=unit
-    )
+        share = {"variances": [rate, 0.0], "inverse": [1.0, 1.0]}
+        needed.append(rows_to_proof(pair.difference, **share, alpha=pair.alpha, n_star=n_star, unit=unit))
+    return needed
 
 
 def _shared(facts: Facts, found: MetricFindings, what: str, how: str) -> str:
