@@ -1,17 +1,8 @@
-"""Earn or prove: how soon the best arm is proved, and what that costs, under any rule of exploration.
+"""Earn or prove: how soon the best variant is proved, and what that costs, under any rule of exploration.
 
-Thompson sampling serves batches of visitors; after each, every pair of contenders is compared by a sequence that is
-valid at every look under adaptive traffic, and a proof changes how the next batch explores. The whole simulation is
-vectorised over its runs; the law is the library's own quadrature, the mixture that of :mod:`bandit.exploration`.
-
-The sequence, for arms i and j: with G_t^k = m_k + 1{A=k}·(r - m_k)/π_k, m_k the arm's shrunk mean before the batch, the
-difference D_t = G_t^i - G_t^j has mean μ_i - μ_j given the past, and mean(D) ± √((V + η)·ln((V + η)/(η·a²)))/n covers
-it at all n with probability 1 - a, asymptotically. V is the larger of Σ(D - mean D)² and Σ σ_i²/π_i + σ_j²/π_j, σ² the
-larger of the arm's and the pooled variance; η = 4·n*·K·σ²/τ(a) with n* = 10,000, fixed at the first look with 100 rows
-and 20 conversions; a = α/(K - 1). It uses nothing that only a simulation knows.
-
-References: Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas, arXiv:2103.06476 (the sequence); Robins, Rotnitzky and
-Zhao, JASA 89 (1994) (G). Run ``python -m bandit.simulate.proving`` for the table of the documentation.
+Thompson sampling serves batches of visitors; after each, every pair of contenders is compared by the product's own sums
+and sequences, and a proof changes how the next batch explores. ``python -m tests.validity.proving`` prints the table of
+the documentation; for one's own rates ``landit plan --bandit`` answers sooner.
 """
 
 from __future__ import annotations
@@ -22,15 +13,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from bandit import exploration
 from bandit.chance.quadrature import prob_best_beta
 from bandit.types import Bools, Floats
+from experiments.statistics.adaptive.inference import contrasts
+from experiments.statistics.planning.batches import Batches
+from experiments.statistics.sequential import ALPHA
 
-ALPHA = 0.05
-N_STAR = 10_000
-MIN_ROWS, MIN_CONVERSIONS = 100, 20
 TIDES: dict[str, tuple[float, Callable[[float], float]]] = {
     "steady .1": (0.1, lambda _: 1.0),
     "steady .02": (0.02, lambda _: 1.0),
@@ -80,63 +70,6 @@ class Proving:
         return float(np.median(self.units))
 
 
-class Contrasts:
-    """Every pairwise sequence of R runs, as sums: see the module's formula.
-
-    Parameters
-    ----------
-    runs, arms
-        R and K.
-    alpha
-        How often the best arm may ever be found beaten.
-    """
-
-    def __init__(self, runs: int, arms: int, *, alpha: float = ALPHA) -> None:
-        self._level = alpha / max(arms - 1, 1)
-        self._tau = -2 * math.log(self._level) + math.log(1 - 2 * math.log(self._level))
-        self._rows = 0
-        self._n, self._hits = np.zeros((runs, arms)), np.zeros((runs, arms))
-        self._sum, self._inverse = np.zeros((runs, arms)), np.zeros((runs, arms))
-        self._outer = np.zeros((runs, arms, arms))
-        self._eta = np.full(runs, np.nan)
-
-    def add(self, counts: Floats, hits: Floats, p: Floats) -> None:
-        """Add a batch: (R, K) rows and conversions by arm, drawn from (R, K) ``p``; arms without probability wait."""
-        batch = float(counts[0].sum())
-        mean = (self._hits + 0.5) / (self._n + 1)
-        with np.errstate(divide="ignore"):
-            inverse = np.where(p > 0, 1 / p, 0.0)
-        residual = (hits - counts * mean) * inverse
-        squares = (hits * (1 - mean) ** 2 + (counts - hits) * mean**2) * inverse**2
-        cross = mean[:, :, None] * residual[:, None, :]
-        self._sum += batch * mean + residual
-        self._outer += batch * mean[:, :, None] * mean[:, None, :] + cross + cross.transpose(0, 2, 1)
-        every = np.arange(counts.shape[1])
-        self._outer[:, every, every] += squares
-        self._inverse += batch * inverse
-        self._n += counts
-        self._hits += hits
-        self._rows += int(batch)
-
-    def beaten(self, contending: Bools) -> Bools:
-        """Return (R, K) the contenders that another contender is proved to beat."""
-        total, hits = self._n.sum(axis=1), self._hits.sum(axis=1)
-        pooled = _variance(hits, total)
-        ready = (total >= MIN_ROWS) & (hits >= MIN_CONVERSIONS)
-        fresh = ready & np.isnan(self._eta)
-        arms = self._n.shape[1]
-        self._eta[fresh] = 4 * N_STAR * arms * pooled[fresh] / self._tau
-        guard = np.maximum(_variance(self._hits, self._n), pooled[:, None]) * self._inverse
-        diagonal = np.einsum("rkk->rk", self._outer)
-        gap = self._sum[:, :, None] - self._sum[:, None, :]
-        spread = diagonal[:, :, None] + diagonal[:, None, :] - 2 * self._outer - gap**2 / self._rows
-        eta = self._eta[:, None, None]
-        v = np.maximum(spread, guard[:, :, None] + guard[:, None, :]) + eta
-        half = np.sqrt(v * np.log(v / (eta * self._level**2)))
-        pairs = contending[:, :, None] & contending[:, None, :] & ready[:, None, None]
-        return np.asarray((pairs & (gap > half)).any(axis=1))
-
-
 def simulate_proof(
     rates: Sequence[float],
     rule: Rule,
@@ -168,7 +101,7 @@ def simulate_proof(
     rng = np.random.default_rng(seed)
     arms = len(rates)
     n, hits = np.zeros((runs, arms)), np.zeros((runs, arms))
-    sums, beaten = Contrasts(runs, arms), np.zeros((runs, arms), dtype=np.bool_)
+    sums, beaten = Batches(runs, arms), np.zeros((runs, arms), dtype=np.bool_)
     proved_at, lost, uniform = np.full(runs, np.inf), np.zeros(runs), 0.0
     for now in range(batch, units + 1, batch):
         truth = np.array(rates) * tide(now / units)
@@ -178,9 +111,9 @@ def simulate_proof(
         lost += counts @ (truth.max() - truth)
         uniform += batch * float(truth.max() - truth.mean())
         n, hits = n + counts, hits + taken
-        sums.add(counts, taken, p)
+        sums.add(counts, taken, taken, p, rewarded=taken)
         # Without dropping, all go on being compared: an arm is proved beaten as soon as any sequence says so.
-        beaten = beaten | sums.beaten(~beaten if rule.drop else np.ones_like(beaten))
+        beaten = beaten | _beaten(sums, ~beaten if rule.drop else np.ones_like(beaten))
         done = (beaten.sum(axis=1) >= arms - 1) & ~np.isfinite(proved_at)
         proved_at[done] = now
     return Proving(proved_at, lost / uniform if uniform > 0 else np.full(runs, np.nan), beaten)
@@ -198,10 +131,11 @@ def _serve(n: Floats, hits: Floats, beaten: Bools, rule: Rule) -> Floats:
     return np.asarray(p / p.sum(axis=1, keepdims=True))
 
 
-def _variance(hits: npt.ArrayLike, n: npt.ArrayLike) -> Floats:
-    """Return the shrunk variance of a conversion."""
-    rate = (np.asarray(hits) + 1) / (np.asarray(n) + 2)
-    return np.asarray(rate * (1 - rate))
+def _beaten(sums: Batches, contending: Bools) -> Bools:
+    """Return (R, K) the contenders that another contender is proved to beat."""
+    arms = contending.shape[1]
+    better = contrasts(sums.sums, alpha=ALPHA / (arms - 1)).low[:, :arms, :arms] > 0
+    return np.asarray((better & contending[:, :, None] & contending[:, None, :]).any(axis=1))
 
 
 def _table() -> None:

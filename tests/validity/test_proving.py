@@ -1,11 +1,11 @@
-"""Earn or prove: the reference figures in a short form, and that the sequence beneath them is honest."""
+"""Earn or prove: the reference figures in a short form, and that nothing is proved where there is nothing."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from bandit.simulate.proving import TIDES, Contrasts, Rule, simulate_proof
+from tests.validity.proving import TIDES, Rule, simulate_proof
 
 FOUR, TEN = [0.13, 0.1, 0.1, 0.1], [0.13, *[0.1] * 9]
 PROVE, PROVE_MANY = Rule(0.4, 0.02, drop=True), Rule(0.7, 0.02, drop=True)
@@ -50,22 +50,3 @@ def test_a_tide_that_lifts_all_proves_nothing(world: str) -> None:
     result = simulate_proof([rate] * 4, PROVE, units=30_000, runs=100, batch=1000, tide=tide)
     assert result.beaten[:, 0].mean() <= 0.05
     assert result.proved == 0
-
-
-def test_the_sums_are_those_of_the_rows() -> None:
-    """Counts and conversions of a batch give the same sums as its rows, one by one."""
-    rng = np.random.default_rng(3)
-    p = np.array([[0.5, 0.3, 0.2, 0.0]])
-    sums = Contrasts(1, 4)
-    first = np.array([[5.0, 3.0, 2.0, 0.0]])
-    sums.add(first, np.array([[2.0, 1.0, 0.0, 0.0]]), p)
-    means = np.array([2.5, 1.5, 0.5, 0.5]) / np.array([6.0, 4.0, 3.0, 1.0])
-    before = sums._sum.copy(), sums._outer.copy()
-    chosen = rng.choice(4, size=40, p=p[0])
-    rewards = (rng.random(40) < 0.4).astype(np.float64)
-    counts = np.bincount(chosen, minlength=4)[None, :].astype(np.float64)
-    sums.add(counts, np.bincount(chosen, weights=rewards, minlength=4)[None, :], p)
-    rows = np.tile(means, (40, 1))
-    rows[np.arange(40), chosen] += (rewards - means[chosen]) / p[0, chosen]
-    np.testing.assert_allclose(sums._sum - before[0], rows.sum(axis=0)[None, :])
-    np.testing.assert_allclose(sums._outer - before[1], (rows.T @ rows)[None, :, :])
