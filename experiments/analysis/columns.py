@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from bandit.features.attributes import is_number
 from bandit.types import Bools, Context, Floats, Ints
 from experiments.analysis.frame import BALANCE, Frame
+from experiments.analysis.segments import numbers_of
 from experiments.store import AnalysisRow
 
 
@@ -93,8 +92,8 @@ def _lanes(contexts: Sequence[Context], frame: Frame) -> Ints:
 def _covariate(contexts: Sequence[Context], frame: Frame) -> Floats:
     if frame.covariate is None:
         return np.full(len(contexts), np.nan)
-    values: list[Any] = [context.get(frame.covariate) for context in contexts]
-    return np.array([value - frame.center if is_number(value) else np.nan for value in values], dtype=np.float64)
+    known = numbers_of([context.get(frame.covariate) for context in contexts]) - frame.center
+    return np.clip(known, -frame.reach, frame.reach)
 
 
 def _outcomes(rows: Sequence[AnalysisRow], name: str) -> Floats:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from bandit.features import Attribute, AttributeType, Schema
+from bandit.features import LIMIT, Attribute, AttributeType, Schema
 from bandit.validation import InvalidInput
 from experiments.analysis.segments import Split, splits_of
 from experiments.analysis.values import SegmentValue
@@ -47,6 +47,8 @@ class Frame(msgspec.Struct, frozen=True, dict=True):
     covariate: str | None
     center: float
     """What a covariate is measured from; it stands in where it is unknown."""
+    reach: float
+    """Where a covariate is cut on both sides of the center: one wild value must not spoil all sums."""
 
     @cached_property
     def schema(self) -> Schema:
@@ -88,15 +90,15 @@ class Frame(msgspec.Struct, frozen=True, dict=True):
 
 def frame_of(definition: Definition) -> Frame:
     """Return what is counted for a definition."""
-    attributes = {attribute.name: attribute for attribute in definition.context}
-    covariate = attributes.get(definition.covariate or "")
-    number = covariate is not None and covariate.type == AttributeType.NUMBER
+    numbers = {each.name: each for each in definition.context if each.type == AttributeType.NUMBER}
+    covariate = numbers.get(definition.covariate or "")
     return Frame(
         metrics=tuple(_channels(definition, metric) for metric in definition.metrics),
         splits=splits_of(definition),
         context=_features(definition),
-        covariate=covariate.name if covariate is not None and number else None,
-        center=covariate.center if covariate is not None and number else 0.0,
+        covariate=None if covariate is None else covariate.name,
+        center=0.0 if covariate is None else covariate.center,
+        reach=0.0 if covariate is None else LIMIT * covariate.scale,
     )
 
 

@@ -46,8 +46,14 @@ class _Numbers:
     high: float | None
 
     def better(self, *, up: bool) -> bool:
-        """Whether the limits are on the good side of zero."""
-        return (self.low or 0.0) > 0 if up else (self.high or 0.0) < 0
+        """Whether the limits are on the good side of zero; one that is unknown proves nothing."""
+        if up:
+            return self.low is not None and self.low > 0
+        return self.high is not None and self.high < 0
+
+    def inside(self, reach: float) -> bool:
+        """Whether both limits are known, and within ±``reach``."""
+        return self.low is not None and self.high is not None and -reach < self.low <= self.high < reach
 
     @property
     def mirrored(self) -> _Numbers:
@@ -134,7 +140,7 @@ def _of_objective(scribe: _Scribe, experiment: Experiment, found: MetricFindings
     matters = experiment.definition.smallest_lift
     for contrast in found.contrasts:
         lift = _lift(contrast)
-        if matters is not None and lift is not None and -matters < (lift.low or 0.0) <= (lift.high or 0.0) < matters:
+        if matters is not None and lift is not None and lift.inside(matters):
             yield scribe.write(ProofKind.NO_DIFFERENCE, metric, contrast.variant, lift, other=contrast.other)
     if not sees_context(experiment.definition):
         return
@@ -180,8 +186,10 @@ def _told_apart(scribe: _Scribe, metric: Metric, found: MetricFindings) -> Itera
 def _within_margin(lift: _Numbers, metric: Metric) -> _Numbers:
     """The one limit that 'not worse' is about, which is proved to be within the margin."""
     if metric.better_up:
-        return _Numbers(lift.estimate, max(lift.low or 0.0, -metric.margin), None)
-    return _Numbers(lift.estimate, None, min(lift.high or 0.0, metric.margin))
+        low = -metric.margin if lift.low is None else max(lift.low, -metric.margin)
+        return _Numbers(lift.estimate, low, None)
+    high = metric.margin if lift.high is None else min(lift.high, metric.margin)
+    return _Numbers(lift.estimate, None, high)
 
 
 def _difference(contrast: ContrastFinding) -> _Numbers | None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from bandit.features import Attribute, AttributeType
-from bandit.features.attributes import is_number
-from bandit.types import Context, Ints
+from bandit.features.attributes import is_number, plain_numbers
+from bandit.types import Context, Floats, Ints
 from experiments.model import Definition
 
 OTHER = "other"
@@ -52,10 +53,22 @@ class Split:
                 found = [homes.get(value, other) if type(value) is str else other for value in values]
         return np.array(found, dtype=np.int64)
 
-    def _stretches(self, values: Sequence[object], other: int) -> Ints:
-        known = np.array([is_number(value) for value in values], dtype=np.bool_)
-        numbers = np.array([value if is_number(value) else 0.0 for value in values], dtype=np.float64)
-        return np.where(known, np.searchsorted(self.cuts, numbers, side="right"), other).astype(np.int64)
+    def _stretches(self, values: list[Any], other: int) -> Ints:
+        numbers = numbers_of(values)
+        found = np.searchsorted(self.cuts, numbers, side="right")
+        return np.where(np.isnan(numbers), other, found).astype(np.int64)
+
+
+def numbers_of(values: list[Any]) -> Floats:
+    """Return (n,) values as numbers, NaN for those that are none.
+
+    >>> numbers_of([1, None, "2", True, 3.5]).tolist()
+    [1.0, nan, nan, nan, 3.5]
+    """
+    numbers = plain_numbers(values)
+    if numbers is not None:
+        return numbers
+    return np.array([value if is_number(value) else np.nan for value in values], dtype=np.float64)
 
 
 def split_of(attribute: Attribute, *, cuts: Sequence[float] = ()) -> Split:

@@ -147,6 +147,18 @@ def test_a_covariate_that_differed_beforehand_is_seen(world, full, policy: str) 
     assert contrast.separated
 
 
+@pytest.mark.parametrize("wild", [1e300, float("inf"), float("nan"), 10**400, "old", None, True])
+def test_a_wild_covariate_spoils_nothing(world, full, wild: object) -> None:
+    """Whatever a site sends for one visitor, differences are shown."""
+    experiment = world.experiment(full | FIXED)
+    rows = world.rows(experiment, 2000)
+    analysis = Analysis.begun(experiment, since=1)
+    analysis.add([replace(rows[0], context=rows[0].context | {"age": wild}), *rows[1:]])
+    found = survey(analysis, experiment)
+    assert found.of("sale").contrasts[0].low is not None
+    assert found.balance.contrasts[0].low is not None
+
+
 @pytest.mark.parametrize("policy", ["fixed", "thompson"])
 def test_segments_are_the_numbers_of_their_rows(world, full, policy: str) -> None:
     """The values of each segment make up all rows, and each is what its own rows alone come to."""

@@ -174,3 +174,15 @@ def test_proofs_do_not_depend_on_who_looked_when(world, full) -> None:
     assert proved(again, experiment, time=NOW) == proved(analysis, experiment, time=NOW)
     later = [replace(proof, time=NOW + 1) for proof in proved(analysis, experiment, time=NOW)]
     assert proved(analysis, experiment, time=NOW + 1) == later
+
+
+def test_an_unknown_limit_proves_nothing(world, plain) -> None:
+    """A limit that cannot be shown is not a limit of zero."""
+    analysis, experiment = made(world, plain | FIXED | {"smallest_lift": 0.2}, (0.5, 0.5), 500)
+    found = survey(analysis, experiment)
+    open_ended = replace(
+        found.of("sale").contrasts[0], lift=0.0, lift_low=None, lift_high=None, low=None, high=None, not_worse=False
+    )
+    whole = replace(found.of("sale"), contrasts=(open_ended,), pairs=(open_ended,), served=(open_ended,))
+    told_open = replace(found, findings={("sale", None): whole})
+    assert proved(analysis, experiment, time=NOW, found=told_open) == []
