@@ -25,10 +25,11 @@ lint: $(VENV)/.development ## Check style, security rules and types.
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-bench: $(VENV)/.development ## Measure the speed of serving, policies and offline evaluation, each beside its floor or peer.
+bench: $(VENV)/.development ## Measure the speed of serving, policies, offline evaluation and reports, beside their floors or peers.
 	@$(BIN)/landit bench choose
 	@$(BIN)/landit bench policy
 	@$(BIN)/landit bench offline
+	@$(BIN)/landit bench report
 
 bench-statistics: $(VENV)/.development ## Simulate how often any interval of a page ever misses, under real policies (hours; resumes).
 	@LANDIT_WHOLE_PATHS=20 $(BIN)/python -m pytest -q tests/validity/test_whole_path.py

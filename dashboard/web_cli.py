@@ -180,9 +180,18 @@ def bench_policy_command(as_json: bool) -> None:
 @json_option
 def bench_offline_command(as_json: bool) -> None:
     """Measure how fast logs are read and evaluated."""
-    from experiments.bench import bench_offline
+    from experiments.bench.offline import bench_offline
 
     _show_bench(bench_offline(), as_json=as_json)
+
+
+@bench_group.command("report")
+@json_option
+def bench_report_command(as_json: bool) -> None:
+    """Measure how long the report of a large experiment takes."""
+    from experiments.bench.report import bench_report
+
+    _show_bench(bench_report(), as_json=as_json)
 
 
 def _show_bench(body: dict[str, Any], *, as_json: bool) -> None:

@@ -1,0 +1,1 @@
+"""How fast the domain is: ``offline`` evaluates logs, ``report`` says what their sums mean."""
