@@ -36,6 +36,8 @@ from experiments.statistics.sequential import ALPHA, tau
 
 SMALL = 1e-280
 """A probability below this is taken as this, so that its logarithm is finite."""
+EDGE = 1e-12
+"""How near to 0 and 1 a proportion is looked for."""
 
 
 def best_rho(v_opt: float, alpha_opt: float = ALPHA, *, one_sided: bool = False) -> float:
@@ -176,13 +178,9 @@ def bernoulli_limits(
             s, v * trials, v_opt=opt, g=g, h=h, alpha_opt=alpha_opt, one_sided=False
         )
 
-    edge = 1e-12
-    low = 0.0 if seen <= edge or excess(edge) < 0 else float(brentq(excess, edge, min(seen, 1 - edge), xtol=1e-14))
-    high = (
-        1.0
-        if seen >= 1 - edge or excess(1 - edge) < 0
-        else float(brentq(excess, max(seen, edge), 1 - edge, xtol=1e-14))
-    )
+    inner = min(max(seen, EDGE), 1 - EDGE)
+    low = 0.0 if seen <= EDGE or excess(EDGE) < 0 else float(brentq(excess, EDGE, inner, xtol=1e-14))
+    high = 1.0 if seen >= 1 - EDGE or excess(1 - EDGE) < 0 else float(brentq(excess, inner, 1 - EDGE, xtol=1e-14))
     return low, high
 
 
