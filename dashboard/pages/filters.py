@@ -46,14 +46,16 @@ def percent(value: float | None, digits: int = 1) -> str:
 def rate(value: float | None, kind: MetricKind) -> str:
     """A mean of a metric: a percentage of what happened or not, seconds of a duration, else a plain number.
 
-    >>> rate(0.0312, MetricKind.CONVERSION), rate(12.3456, MetricKind.REVENUE), rate(41.27, MetricKind.DURATION)
-    ('3.12%', '12.346', '41.3 s')
+    >>> rate(0.0312, MetricKind.CONVERSION), rate(-12.3456, MetricKind.REVENUE), rate(41.27, MetricKind.DURATION)
+    ('3.12%', '−12.346', '41.3 s')
     """
     if value is None:
         return NONE
     if kind in SHARES:
-        return percent(value, 2)
-    return f"{_amount(value, 1)} s" if kind is MetricKind.DURATION else _amount(value, 3)
+        text = percent(abs(value), 2)
+    else:
+        text = f"{_amount(abs(value), 1)} s" if kind is MetricKind.DURATION else _amount(abs(value), 3)
+    return f"{MINUS}{text}" if value < 0 else text
 
 
 def change(value: float | None, kind: MetricKind) -> str:
@@ -186,12 +188,11 @@ def pretty(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True)
 
 
-def _amount(value: float, digits: int) -> str:
-    """A plain number, with fewer digits the larger it is; a tiny one with three that say something."""
-    size = abs(value)
+def _amount(size: float, digits: int) -> str:
+    """A plain number from 0 on, with fewer digits the larger it is; a tiny one with three that say something."""
     if 0 < size < 10**-digits:
-        return f"{value:.3g}"
-    return f"{value:,.{max(digits - len(str(int(size))) + 1, 0) if size >= 100 else digits}f}"
+        return f"{size:.3g}"
+    return f"{size:,.{max(digits - len(str(int(size))) + 1, 0) if size >= 100 else digits}f}"
 
 
 def _sign(value: float) -> str:
