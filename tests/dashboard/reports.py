@@ -71,7 +71,14 @@ def rich(report: ExperimentReport, *, word: str = "mobile") -> ExperimentReport:
         served=_served(),
         proofs=(
             _proof(ProofKind.BEST, "purchase", "b", None, text=f"'Saving first' beats every other variant ({word})."),
-            _proof(ProofKind.HARMED, "bounce", "c", "a", text="'Calm' hurts bounce.", current=False),
+            _proof(
+                ProofKind.HARMED,
+                "bounce",
+                "c",
+                "a",
+                text="'Calm' hurts bounce, with contents that were changed.",
+                current=False,
+            ),
         ),
         multiplicity=Multiplicity(2, 0.025, 1.12, 6, "Two contrasts share the 5%: each interval is 12% wider."),
         method=Method.ADAPTIVE,

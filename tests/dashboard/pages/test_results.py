@@ -130,7 +130,7 @@ def shown(kept: Store, monkeypatch: pytest.MonkeyPatch) -> ExperimentReport:
             "17.00%",
             "better than the control",
         ),
-        ("What was proved, and when", "2027-01-03 18:13 UTC", "contents that were changed since"),
+        ("What was proved, and when", "2027-01-03 18:13 UTC", "contents that were changed"),
         ("A belief, not a proof", "+27.0%", "99.5%"),
     ],
 )
