@@ -148,6 +148,14 @@ class AdaptiveEngine:
             harmed=harmed,
         )
 
+    def ahead(self, variant: str, other: str) -> bool:
+        """Whether both limits of that contrast are on the good side of zero."""
+        places, found = self._lanes.places, self._lanes.contrasts
+        if variant not in places or other not in places:
+            return False
+        at = (self._lane, places[variant], places[other])
+        return bool(found.shown[at]) and self._lanes.question.good(float(found.low[at]), float(found.high[at]))
+
     def _lift(self, at: tuple[int, int, int]) -> tuple[float, float, float] | tuple[None, None, None]:
         found = self._lanes.lifts
         if not found.shown[at]:

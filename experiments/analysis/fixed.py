@@ -101,6 +101,11 @@ class FixedEngine:
             harmed=harmed,
         )
 
+    def ahead(self, variant: str, other: str) -> bool:
+        """Whether both limits of that contrast are on the good side of zero."""
+        found = self.contrast(variant, other)
+        return found.low is not None and found.high is not None and self._question.good(found.low, found.high)
+
     def _effect(self, variant: str, other: str) -> Effect | Missing:
         treatment, control = self._plain.get(variant, NO_ROWS), self._plain.get(other, NO_ROWS)
         if isinstance(treatment, Missing):

@@ -123,14 +123,7 @@ def proved(analysis: Analysis, experiment: Experiment, *, time: Micros, found: S
 
 def beaten(analysis: Analysis, experiment: Experiment) -> frozenset[str]:
     """Return the enabled variants that another enabled one is proved to beat, of the objective."""
-    metric = experiment.objective
-    pairs = _both_ways(Reader(analysis, experiment).pairs(metric))
-    enabled = _enabled(experiment)
-    return frozenset(
-        loser
-        for (winner, loser), numbers in pairs.items()
-        if winner in enabled and loser in enabled and numbers.better(up=metric.better_up)
-    )
+    return Reader(analysis, experiment).beaten(experiment.objective, _enabled(experiment))
 
 
 def _of_objective(scribe: _Scribe, experiment: Experiment, found: MetricFindings) -> Iterator[Proof]:

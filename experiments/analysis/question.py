@@ -38,6 +38,10 @@ class Question:
     ratio: bool = False
     adjusted: bool = False
 
+    def good(self, low: float, high: float) -> bool:
+        """Whether limits of a difference leave out zero, on the good side."""
+        return low > 0 if self.better_up else high < 0
+
     def clipped(self, low: float, high: float) -> tuple[float, float]:
         """Return limits of a mean, cut where no mean can be."""
         return max(low, self.bounds[0]), min(high, self.bounds[1])
@@ -51,3 +55,6 @@ class Answers(Protocol):
 
     def contrast(self, variant: str, other: str) -> ContrastFinding:
         """A variant less another one, with limits at the question's level."""
+
+    def ahead(self, variant: str, other: str) -> bool:
+        """Whether both limits of that contrast are on the good side of zero: what :meth:`contrast` says, at once."""

@@ -75,11 +75,13 @@ class Reader:
 
         K − 1 of them have to hold for the truly best; all of them where it may become another one.
         """
-        if answers is None:
-            pairwise = self._experiment.definition.may_change
-            family = self._others * (self._others + 1) // 2 if pairwise else self._others
-            answers = self._answers(metric, family=family, lanes=(None,))[0]
-        return tuple(answers.contrast(a, b) for i, a in enumerate(self._keys) for b in self._keys[i + 1 :])
+        asked = self._judge(metric) if answers is None else answers
+        return tuple(asked.contrast(a, b) for i, a in enumerate(self._keys) for b in self._keys[i + 1 :])
+
+    def beaten(self, metric: Metric, among: Sequence[str]) -> frozenset[str]:
+        """Return those ``among`` the variants that another one of them is ahead of, at the level that 'best' needs."""
+        judge = self._judge(metric)
+        return frozenset(loser for loser in among if any(judge.ahead(other, loser) for other in among))
 
     def balance(self) -> MetricFindings | None:
         """Return the findings of the covariate; None where none is declared."""
@@ -143,6 +145,12 @@ class Reader:
         means = tuple(answers.mean(key) for key in self._keys)
         return means, tuple(answers.contrast(key, self._control) for key in others)
 
+    def _judge(self, metric: Metric) -> Answers:
+        """Return what answers at the level that 'best' needs."""
+        pairwise = self._experiment.definition.may_change
+        family = self._others * (self._others + 1) // 2 if pairwise else self._others
+        return self._answers(metric, family=family, lanes=(None,))[0]
+
     def _compared(self, metric: Metric, whole: MetricFindings, answers: Answers) -> MetricFindings:
         """Add what only the objective has: all pairs, the served policy, the audit line."""
         pairs = self.pairs(metric, None if self._experiment.definition.may_change else answers)
@@ -186,6 +194,10 @@ class Unknown:
     def contrast(self, variant: str, other: str) -> ContrastFinding:
         """Nothing."""
         return ContrastFinding(variant, other, reason=NOTHING, lift_reason=NOTHING, alpha=self._alpha)
+
+    def ahead(self, variant: str, other: str) -> bool:  # noqa: ARG002 - answers like any other
+        """No."""
+        return False
 
 
 def _population(variants: Sequence[VariantFinding], rows: int) -> str:

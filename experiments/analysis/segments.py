@@ -22,7 +22,7 @@ OTHER = "other"
 YES, NO = "yes", "no"
 MANY_VARIANTS = 50
 """Above this many variants a segment's contrasts would need more rows than there will be."""
-CELLS = 250_000
+CELLS = 100_000
 """Metrics times segment values times the square of the variants: what the sums of segments may take, some 10 MB."""
 
 

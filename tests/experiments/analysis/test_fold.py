@@ -52,6 +52,14 @@ def test_it_goes_on_after_a_restart_as_if_there_had_been_none(folded, cut: int) 
     assert resumed.to_bytes() == expected
 
 
+def test_what_is_counted_is_read_back_as_it_was(folded) -> None:
+    """Being fitted to the same definition then moves nothing: no forecast begins anew."""
+    experiment, _, blob = folded
+    analysis = Analysis.from_bytes(blob)
+    assert analysis.frame == Analysis.begun(experiment, since=1).frame
+    assert analysis.fitted(experiment).to_bytes() == blob
+
+
 def test_memory_does_not_grow_with_rows(folded) -> None:
     """One row or many: the arrays are the same."""
     experiment, rows, expected = folded

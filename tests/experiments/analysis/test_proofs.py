@@ -59,6 +59,18 @@ def test_without_a_difference_nothing_is_proved(world, plain, policy, moving: bo
         assert beaten(analysis, experiment) == frozenset()
 
 
+@pytest.mark.parametrize(("policy", "moving"), [(FIXED, False), (BANDIT, True)])
+@pytest.mark.parametrize("changing", [True, False])
+def test_who_is_beaten_is_what_the_pairs_say(world, plain, policy, moving: bool, changing: bool) -> None:
+    """The short way for the leader, and the pairs that a page shows."""
+    body = plain | policy | {"may_change": changing}
+    analysis, experiment = made(world, body, (0.1, 0.17, 0.2, 0.3), 2500, moving=moving)
+    pairs = survey(analysis, experiment).of("sale").pairs
+    losers = {pair.other for pair in pairs if pair.low > 0} | {pair.variant for pair in pairs if pair.high < 0}
+    assert beaten(analysis, experiment) == losers
+    assert losers
+
+
 def test_a_disabled_variant_neither_wins_nor_loses(world, plain) -> None:
     """'Best' is about those that can be shown; the one that was better is out."""
     analysis, experiment = made(world, plain | BANDIT, (0.1, 0.3, 0.6), 5000, moving=True)
