@@ -53,14 +53,15 @@ class World:
     def context(self) -> dict[str, Any]:
         """Somebody."""
         return {
-            "device": self.rng.choice(["mobile", "desktop", "tv"]).item(),
-            "age": float(self.rng.integers(15, 80)),
+            "device": ("mobile", "desktop", "tv")[int(3 * self.rng.random())],
+            "age": 15.0 + int(65 * self.rng.random()),
             "new": bool(self.rng.random() < 0.5),
         }
 
     def law(self, arms: int) -> np.ndarray:
         """Probabilities as a bandit moves them."""
-        return 0.7 * self.rng.dirichlet(np.full(arms, 4.0)) + 0.3 / arms
+        drawn = 0.2 + self.rng.random(arms)
+        return drawn / drawn.sum()
 
     def outcomes(self, chosen: int, rate: float, context: dict[str, Any]) -> dict[str, float]:
         """What comes of a visit, of all metrics of ``FULL``."""
@@ -89,7 +90,7 @@ class World:
     def _row(self, experiment: Experiment, seq: int, rates: Any, law: Any, version: int | None) -> AnalysisRow:
         context, keys = self.context(), experiment.variant_keys
         p = np.full(len(keys), 1 / len(keys)) if law is None else np.asarray(law(context), dtype=np.float64)
-        chosen = int(self.rng.choice(len(keys), p=p))
+        chosen = min(int(np.searchsorted(np.cumsum(p), self.rng.random(), side="right")), len(keys) - 1)
         rate = (rates(context) if callable(rates) else rates)[chosen]
         return AnalysisRow(
             seq=seq,
