@@ -79,7 +79,8 @@ def why_not(finding: ContrastFinding | None) -> str:
         return "not shown: the variant is not part of the analysis"
     if finding.reason:
         return f"not shown: {finding.reason}"
-    return "" if compared(finding) is not None else "not shown: the sums are not finite numbers"
+    known = None not in (finite(finding.difference), finite(finding.low), finite(finding.high))
+    return "" if known else "not shown: the sums are not finite numbers"
 
 
 def proofs_against(facts: Facts, metric: str, *, other: str) -> Mapping[str, ProofKind]:
