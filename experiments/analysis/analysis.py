@@ -139,7 +139,7 @@ class Analysis(State):
         for channels in self.frame.metrics:
             scored = self.metrics[channels.metric].add(columns)
             if channels.objective:
-                self.recent.add(columns.times[scored.kept], columns.p[scored.kept], scored.scores)
+                self.recent.add(scored.rows.times, scored.rows.p, scored.scores)
         if self.balance is not None:
             self.balance.add(columns)
 

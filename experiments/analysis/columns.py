@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from experiments.analysis.segments import numbers_of
 from experiments.store import AnalysisRow
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Columns:
     """n rows in their order, over the K variants that an analysis knows.
 
@@ -40,6 +41,26 @@ class Columns:
     times: Ints
     crossed: Bools
     outcomes: dict[str, Floats]
+
+    @cached_property
+    def by_lane(self) -> tuple[tuple[int, Ints], ...]:
+        """Every lane of a segment value that has rows, with their places in their order."""
+        found: list[tuple[int, Ints]] = []
+        for column in self.lanes.T:
+            order = np.argsort(column, kind="stable")
+            lanes, starts = np.unique(column[order], return_index=True)
+            found += zip(lanes.tolist(), np.split(order, starts[1:]), strict=False)
+        return tuple(found)
+
+    def only(self, kept: Bools) -> Columns:
+        """Return the rows of the (n,) ones that are kept."""
+        if kept.all():
+            return self
+        arrays = {name: getattr(self, name)[kept] for name in _ARRAYS}
+        return Columns(**arrays, outcomes={name: values[kept] for name, values in self.outcomes.items()})
+
+
+_ARRAYS = ("chosen", "p", "lanes", "features", "times", "crossed")
 
 
 def columns_of(rows: Sequence[AnalysisRow], places: Mapping[str, int], frame: Frame) -> Columns:

@@ -6,7 +6,7 @@ where a stream is cut into calls changes no bit. Forecasts are fitted on all row
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bandit.kernels.jit import plain
-from bandit.types import Bools, Floats, Ints
+from bandit.types import Floats, Ints
 from experiments.analysis.columns import Columns
 from experiments.analysis.forecasts import follow, forecasts, forecasts_from
 from experiments.analysis.frame import BALANCE, Channels
@@ -33,7 +33,7 @@ Arrays = dict[str, npt.NDArray[Any]]
 class Scored:
     """What was added: the rows that carry the metric, and the score of each variant on them (m, K)."""
 
-    kept: Bools
+    rows: Columns
     scores: Floats
 
 
@@ -74,35 +74,28 @@ class MetricSums:
 
     def add(self, columns: Columns) -> Scored:
         """Add the rows that have an outcome of every channel."""
-        outcomes = np.column_stack([columns.outcomes[name] for name in self.channels.outcomes])
-        kept = np.asarray(np.isfinite(outcomes).all(axis=1))
-        outcomes, chosen, p = outcomes[kept], columns.chosen[kept], columns.p[kept]
-        predictions = follow(self.plugin, chosen=chosen, outcomes=outcomes, features=columns.features[kept])
-        lanes = self._lanes(columns.lanes[kept])
-        self._tally(lanes, chosen, outcomes, np.nan_to_num(columns.outcomes[BALANCE][kept]))
-        for column in lanes.T:
-            order = np.argsort(column, kind="stable")
-            parts = [array[order] for array in (chosen, outcomes, p, predictions)]
-            for lane, start, end in _stretches(column[order]):
-                self.sums.lane(lane).add(*(part[start:end] for part in parts))
+        every = np.column_stack([columns.outcomes[name] for name in self.channels.outcomes])
+        kept = np.asarray(np.isfinite(every).all(axis=1))
+        rows, outcomes = columns.only(kept), every[kept]
+        predictions = follow(self.plugin, chosen=rows.chosen, outcomes=outcomes, features=rows.features)
+        self._tally(rows, outcomes)
+        self.sums.lane(0).add(rows.chosen, outcomes, rows.p, predictions)
+        for lane, own in rows.by_lane if len(self.tallies) > 1 else ():
+            self.sums.lane(lane).add(rows.chosen[own], outcomes[own], rows.p[own], predictions[own])
         if self.bounded is not None:
             rewards = np.clip(outcomes[:, 0], *self.bounded.bounds)
-            self.bounded.add(chosen, rewards, p, predictions[:, 0])
-        return Scored(kept, _scores(chosen, outcomes[:, 0], p, predictions[:, 0]))
+            self.bounded.add(rows.chosen, rewards, rows.p, predictions[:, 0])
+        return Scored(rows, _scores(rows.chosen, outcomes[:, 0], rows.p, predictions[:, 0]))
 
     def between(self, first: int, last: int) -> AdaptiveSums:
         """Return a view of the lanes from ``first`` up to, and without, ``last``."""
         return AdaptiveSums(**{name: array[first:last] for name, array in self.sums.to_arrays().items()})
 
-    def _lanes(self, lanes: Ints) -> Ints:
-        """Return (m, 1 + S) the lanes that each row is counted in: the first, and those of its segment values."""
-        first = np.zeros((len(lanes), 1), dtype=np.int64)
-        return first if len(self.tallies) == 1 else np.hstack([first, lanes])
-
-    def _tally(self, lanes: Ints, chosen: Ints, outcomes: Floats, covariate: Floats) -> None:
-        y = outcomes[:, 0]
-        x = outcomes[:, 1] if outcomes.shape[1] > 1 else covariate
-        tally(plain(lanes, np.int64), plain(chosen, np.int64), plain(y), plain(x), self.tallies)
+    def _tally(self, rows: Columns, outcomes: Floats) -> None:
+        lanes = np.zeros((len(outcomes), 1 if len(self.tallies) == 1 else 1 + rows.lanes.shape[1]), dtype=np.int64)
+        lanes[:, 1:] = rows.lanes[:, : lanes.shape[1] - 1]
+        x = outcomes[:, 1] if outcomes.shape[1] > 1 else np.nan_to_num(rows.outcomes[BALANCE])
+        tally(lanes, plain(rows.chosen, np.int64), plain(outcomes[:, 0]), plain(x), self.tallies)
 
     def moved(
         self,
@@ -161,13 +154,6 @@ def within(arrays: Mapping[str, npt.NDArray[Any]], prefix: str) -> Arrays:
     ['x']
     """
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
-
-
-def _stretches(lanes: Ints) -> Iterator[tuple[int, int, int]]:
-    """Give each of the sorted (m,) lanes with where its rows begin and end."""
-    found, starts = np.unique(lanes, return_index=True)
-    ends = np.append(starts[1:], len(lanes))
-    yield from zip(found.tolist(), starts.tolist(), ends[: len(starts)].tolist(), strict=True)
 
 
 def _audit_line(channels: Channels, arms: int) -> BoundedSums | None:
