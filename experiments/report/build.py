@@ -70,10 +70,14 @@ def report_of(facts: Facts) -> ExperimentReport:
         method=objective.engine if facts.analysis is not None else None,
         missing=facts.missing,
         analysed=0 if facts.analysis is None else facts.analysis.seq,
-        population=objective.population or EVERYBODY,
+        population=_sentence(objective.population) or EVERYBODY,
         days_left=left,
         segments=segment_reports(facts),
         segments_note=segments_note(facts),
         multiplicity=multiplicity(facts),
         served=served_report(facts, objective),
     )
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}." if text else ""

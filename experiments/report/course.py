@@ -70,10 +70,11 @@ def course_of(
     now
         The time of asking.
     """
+    changed = since > started(versions)
     if span is None:
-        return Course(version=since, changed=since > 1)
-    changed = next((version.time for version in versions if version.version == since and since > 1), None)
-    begun = span[0] if changed is None else max(changed, span[0])
+        return Course(version=since, changed=changed)
+    since_time = next((version.time for version in versions if version.version == since and changed), span[0])
+    begun = max(since_time, span[0])
     if not versions or versions[-1].experiment.imported:
         ran = span[1] - begun
     else:
@@ -83,15 +84,20 @@ def course_of(
             for version, end in zip(versions, ends, strict=True)
             if version.state is State.RUNNING
         )
-    return Course(since=begun, version=since, days=max(ran, 0) / DAY, changed=since > 1)
+    return Course(since=begun, version=since, days=max(ran, 0) / DAY, changed=changed)
+
+
+def started(versions: Sequence[ExperimentVersion]) -> int:
+    """Return the first version that was no draft: decisions are of that one or of a later one."""
+    return next((version.version for version in versions if version.state is not State.DRAFT), 1)
 
 
 def contents_since(versions: Sequence[ExperimentVersion]) -> int:
-    """Return the version in which a variant's content was last changed under its key."""
-    since = 1
+    """Return the version in which a variant's content was last changed under its key; else the one that started."""
+    since = started(versions)
     for before, after in pairwise(versions):
         old = {variant.key: variant.content for variant in before.experiment.definition.variants}
         new = after.experiment.definition.variants
         if any(variant.key in old and old[variant.key] != variant.content for variant in new):
-            since = after.version
+            since = max(since, after.version)
     return since

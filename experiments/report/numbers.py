@@ -157,7 +157,8 @@ class MetricReport:
     margin: float = 0.0
     """Relative: what a guardrail may lose before it counts as hurt, and what 'not worse by more than' is about."""
     discoveries: tuple[str, ...] = ()
-    """Variants that e-BH tells from the control over all secondary metrics; empty for the others."""
+    """Variants that are told from the control now: by Holm of the objective and of guardrails, of secondary metrics
+    by e-BH over all of them."""
     numerator: str | None = None
     denominator: str | None = None
     """Of a ratio: the metrics it is made of."""
