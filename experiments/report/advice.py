@@ -75,7 +75,7 @@ def _best(grounds: Grounds) -> Advice | None:
         return Advice(Finding.WAS_BEST, f"{text} {_next(grounds, 'Keep running.')}".strip(), best.key)
     if left > 0:
         short = f"'{best.name}' is {said}, but has not run for two whole weeks."
-        wait = _next(grounds, f"Keep running (about {course.days(left)} left).")
+        wait = _next(grounds, f"Keep running ({course.days(left)} left).")
         return Advice(Finding.PROVED_BETTER, f"{short} {wait}".strip(), best.key)
     verb = "Keep the control" if best.control else "Ship"
     return Advice(Finding.SHIP, f"{verb} '{best.name}': {said}.", best.key)
@@ -151,7 +151,7 @@ def _since(grounds: Grounds) -> str:
 
 
 def _left(grounds: Grounds) -> str:
-    return "" if grounds.days_left is None or grounds.over else f" (about {course.days(grounds.days_left)} left)"
+    return "" if grounds.days_left is None or grounds.over else f" ({course.days(grounds.days_left)} left)"
 
 
 def _lift(contrast: Contrast | None) -> str:

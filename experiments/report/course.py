@@ -11,6 +11,7 @@ from experiments.model import Micros, State
 from experiments.store import ExperimentVersion
 
 DAY: Micros = 86_400_000_000
+YEAR = 366.0
 WHOLE_WEEKS = 14.0
 """Days that a proof waits before it is advice: every weekday twice, since visitors of a Sunday are others."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -48,10 +49,10 @@ def days(count: float) -> str:
     """Return a rounded number of days in words.
 
     >>> days(0.2), days(11.6), days(4000)
-    ('1 day', '12 days', 'more than a year')
+    ('about 1 day', 'about 12 days', 'more than a year')
     """
-    whole = max(round(count), 1) if count <= 366 else 0
-    return "more than a year" if whole == 0 else f"{whole} day{'' if whole == 1 else 's'}"
+    whole = max(round(count), 1)
+    return "more than a year" if count > YEAR else f"about {whole} day{'' if whole == 1 else 's'}"
 
 
 def course_of(

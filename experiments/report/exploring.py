@@ -22,7 +22,7 @@ def check_exploration(facts: Facts, left: float | None) -> Check | None:
     slow = left is not None and left > SLOW
     if not slow and not (own and experiment.exploration < EXPLORATION):
         return None
-    when = "a winner may never be proved" if left is None else f"a provable winner is about {course.days(left)} away"
+    when = "a winner may never be proved" if left is None else f"a provable winner is {course.days(left)} away"
     return Check(
         "exploration",
         Level.WARNING if own else Level.INFO,
