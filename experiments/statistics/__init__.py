@@ -1,5 +1,14 @@
 """Sums in, inference out: no SQL, no rows, no I/O.
 
-``moments`` holds the sums, ``sequential`` what stays true while it is watched, ``belief`` what the posterior says,
-``ratio`` whether the split is the one that was asked for.
+================ ================================================================================================
+question         room
+================ ================================================================================================
+what is summed   ``moments``, ``covariates`` (CUPED, ratios of two metrics), ``strata``, and ``effect``, their difference
+what is proved   ``sequential`` for a split that nothing moved, ``adaptive`` for a bandit's traffic: both at every look
+of many          ``multiplicity``, ``segments``
+what is believed ``belief``: never a proof
+is it healthy    ``ratio`` for fixed splits, ``propensity`` for a bandit's log
+how long         ``planning``
+for comparison   ``frequentist`` (one look at a finished split), ``boundaries`` (no asymptotics), ``compatible``
+================ ================================================================================================
 """

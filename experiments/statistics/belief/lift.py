@@ -4,8 +4,9 @@ For a treatment T and a control C with Beta posteriors of densities f and distri
 
 .. math:: P(T/C - 1 \le x) = \int f_C(c)\, F_T\bigl((1+x)\,c\bigr)\,dc = \int f_T(t)\,\bigl[1 - F_C(t/(1+x))\bigr]\,dt,
 
-and the same with c + x for the difference. The narrower of the two posteriors is the one integrated over, in log-odds,
-where a Beta density is smooth and log-concave. Of normal posteriors with a control far from zero,
+and the same with c + x for the difference. The narrower of the two posteriors, on the scale in question, is the one
+integrated over, in log-odds, where a Beta density is smooth and log-concave. Of normal posteriors, where the control is
+far from zero,
 
 .. math:: P(T/C - 1 \le x) = \Phi\Bigl(\frac{(1+x)\,m_C - m_T}{\sqrt{v_T + (1+x)^2 v_C}}\Bigr).
 
@@ -70,7 +71,7 @@ def beta_lift(control: Beta, treatment: Beta, *, levels: Sequence[float] = QUANT
     [0.0146, 0.0698, 0.0999, 0.131, 0.1926]
     """
     start = math.log(_mean(treatment) / _mean(control))
-    scale = math.sqrt(sum(b / (a * (a + b)) for a, b in (control, treatment)))
+    scale = math.sqrt(_log_variance(control) + _log_variance(treatment))
     logarithms = _solve(lambda x: _ratio_cdf(control, treatment, x), levels, start=start, scale=scale)
     return _posterior(control, treatment, levels, np.expm1(logarithms))
 
@@ -82,7 +83,7 @@ def beta_difference(control: Beta, treatment: Beta, *, levels: Sequence[float] =
     0.989611
     """
     start = _mean(treatment) - _mean(control)
-    scale = math.sqrt(sum(a * b / ((a + b) ** 2 * (a + b + 1)) for a, b in (control, treatment)))
+    scale = math.sqrt(_variance(control) + _variance(treatment))
     values = _solve(lambda x: _difference_cdf(control, treatment, x), levels, start=start, scale=scale)
     return _posterior(control, treatment, levels, values)
 
@@ -116,7 +117,7 @@ def _posterior(control: Beta, treatment: Beta, levels: Sequence[float], values: 
 
 def _gain(control: Beta, treatment: Beta) -> tuple[float, float]:
     """P(T > C) and E[max(0, T − C)], by E[X; X > x] = E[X] P(Beta(a + 1, b) > x) for a Beta X."""
-    narrow = _spread(control) <= _spread(treatment)
+    narrow = _variance(control) <= _variance(treatment)
     x, mass = _rule(control if narrow else treatment)
     (a, b), tail = (treatment, betaincc) if narrow else (control, betainc)
     share, moment = tail(a, b, x), _mean((a, b)) * tail(a + 1, b, x)
@@ -126,7 +127,7 @@ def _gain(control: Beta, treatment: Beta) -> tuple[float, float]:
 def _ratio_cdf(control: Beta, treatment: Beta, logarithms: Floats) -> Floats:
     """P(ln T − ln C <= x) for (m,) x."""
     factor = np.exp(logarithms)[:, None]
-    if _spread(control) <= _spread(treatment):
+    if _log_variance(control) <= _log_variance(treatment):
         x, mass = _rule(control, below=1 / factor)
         inside = (betainc(*treatment, np.minimum(factor * x, 1.0)) * mass).sum(axis=1)
         return np.asarray(inside + betaincc(*control, np.minimum(1 / factor[:, 0], 1.0)))
@@ -137,7 +138,7 @@ def _ratio_cdf(control: Beta, treatment: Beta, logarithms: Floats) -> Floats:
 def _difference_cdf(control: Beta, treatment: Beta, differences: Floats) -> Floats:
     """P(T − C <= x) for (m,) x."""
     d = differences[:, None]
-    if _spread(control) <= _spread(treatment):
+    if _variance(control) <= _variance(treatment):
         x, mass = _rule(control, above=-d, below=1 - d)
         inside = (betainc(*treatment, np.clip(x + d, 0.0, 1.0)) * mass).sum(axis=1)
         return np.asarray(inside + betaincc(*control, np.clip(1 - d[:, 0], 0.0, 1.0)))
@@ -195,11 +196,17 @@ def _mean(posterior: Beta) -> float:
     return posterior[0] / (posterior[0] + posterior[1])
 
 
-def _spread(posterior: Beta) -> float:
-    """The variance of the log-odds, about."""
-    return 1 / posterior[0] + 1 / posterior[1]
+def _variance(posterior: Beta) -> float:
+    a, b = posterior
+    return a * b / ((a + b) ** 2 * (a + b + 1))
+
+
+def _log_variance(posterior: Beta) -> float:
+    """The variance of the logarithm, about."""
+    a, b = posterior
+    return b / (a * (a + b))
 
 
 MANY = 12.0
 """Log-odds; a posterior that is wider takes more nodes, since the logistic function has poles at ±iπ."""
-_FEW, _PLENTY = np.polynomial.legendre.leggauss(40), np.polynomial.legendre.leggauss(320)
+_FEW, _PLENTY = np.polynomial.legendre.leggauss(48), np.polynomial.legendre.leggauss(320)
