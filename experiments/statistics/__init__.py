@@ -3,7 +3,7 @@
 ================ ================================================================================================
 question         room
 ================ ================================================================================================
-what is summed   ``moments``, ``covariates`` (CUPED, ratios of two metrics), ``strata``, and ``effect``, their difference
+what is summed   ``moments``, ``covariates`` (CUPED, ratios of two metrics), ``strata``; ``effect`` compares them
 what is proved   ``sequential`` for a split that nothing moved, ``adaptive`` for a bandit's traffic: both at every look
 of many          ``multiplicity``, ``segments``
 what is believed ``belief``: never a proof

@@ -1,13 +1,14 @@
 r"""Numbers as other tools report them, where those differ from what is right here: for comparison, and nothing else.
 
-==================================== ======================================================================
+==================================== ==============================================================================
 what                                 how it differs
-==================================== ======================================================================
+==================================== ==============================================================================
 :func:`bisected_p_greater`           GrowthBook stops a bisection at a limit within 10⁻⁶ of the null
 :func:`shares_of_control`            spotify-confidence divides by the control's mean as if it were certain
 ``cuped_effect(unadjusted=False)``   gbstats 0.8.0 (PyPI) puts the adjusted variance below the line
+``DifferenceMethod.SCORE``           statsmodels 0.15 has a count for a number of rows in its likeliest proportions
 ``weighted_limits(clipped=False)``   vw-estimators does not clip its plug-in, so the bound may fail
-==================================== ======================================================================
+==================================== ==============================================================================
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def bisected_p_greater(estimate: Estimate, tuning: Tuning, *, tolerance: float =
     """Return :func:`~experiments.statistics.sequential.p_greater` by a bisection that stops early.
 
     Between ``LEAST`` and ``GREATEST``, until the lower limit at a level, at the ρ of the tuning, is within
-    ``tolerance`` of zero; the next midpoint is what is returned.
+    ``tolerance`` of zero; the next midpoint is what is returned. For 'less', give the estimate with its sign turned.
 
     >>> bisected_p_greater(Estimate(0.009999999999999995, 0.0043235482311327**2, 20_100), Tuning(0.05, 5_000))
     0.21212152832031247

@@ -118,7 +118,7 @@ def log_e_value(estimate: Estimate, tuning: Tuning, *, null: float = 0.0) -> flo
 
 def p_value(estimate: Estimate, tuning: Tuning, *, null: float = 0.0) -> float:
     """min(1, 1/e), at or below α exactly where :func:`interval` leaves out ``null``."""
-    return _probability(-log_e_value(estimate, tuning, null=null))
+    return math.exp(min(-log_e_value(estimate, tuning, null=null), 0.0))
 
 
 def one_sided_multiplier(rows: int, tuning: Tuning) -> float:
@@ -245,8 +245,5 @@ def estimate_mean(moments: Moments) -> Estimate | Missing:
 
 def _half_square(estimate: Estimate, eta: float, null: float) -> float:
     """n z² / (2 (n + η))."""
-    return estimate.rows * ((estimate.value - null) ** 2 / estimate.variance) / (2 * (estimate.rows + eta))
-
-
-def _probability(log_p: float) -> float:
-    return math.exp(min(log_p, 0.0))
+    z = (estimate.value - null) / estimate.standard_error
+    return estimate.rows * z * z / (2 * (estimate.rows + eta))
