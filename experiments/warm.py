@@ -19,6 +19,7 @@ from bandit.offpolicy.terms import row_terms
 from bandit.policy import Policy
 from bandit.registry import missing, names
 from bandit.types import Arms, Batch, Floats
+from experiments.analysis.kernel import tally
 from experiments.service.draw import Draws
 from experiments.statistics.adaptive.bounded import BoundedSums
 from experiments.statistics.adaptive.inference import lifts
@@ -96,6 +97,8 @@ def _analyse() -> None:
     )
     lifts(sums)
     AuditSums(len(ARMS)).add(batch.arms, batch.distributions)
+    lanes, tallies = np.zeros((ROWS, 1), dtype=np.int64), np.zeros((1, 7, len(ARMS)))
+    tally(lanes, batch.arms, batch.rewards, batch.weights, tallies)
 
 
 def _batch(width: int) -> Batch:

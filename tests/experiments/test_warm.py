@@ -5,7 +5,7 @@ from importlib import import_module
 from typing import Any
 
 import bandit
-from experiments import statistics
+from experiments import analysis, statistics
 from experiments.service import draw
 from experiments.warm import warm
 
@@ -18,10 +18,10 @@ SIMULATED = {
 
 
 def kernels() -> dict[str, Any]:
-    """Every compiled function of the policies, the statistics and the draw, by module and name."""
+    """Every compiled function of the policies, the statistics, the analysis and the draw, by module and name."""
     modules = [
         import_module(module.name)
-        for package in (bandit, statistics)
+        for package in (bandit, statistics, analysis)
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
     ]
     return {
