@@ -20,8 +20,6 @@ from experiments.store import Store, migrate
 from experiments.tables import Base
 
 ROOT = Path(__file__).parents[1]
-REFERENCE = ROOT.parent / "shared" / "reference"
-BESIDE = {"the statistics against every vector of other packages": REFERENCE / "stats_vectors.json"}
 BROWSER_MS = 180_000
 """How long a page may take: a guard against hanging, not a measure."""
 
@@ -47,13 +45,6 @@ class Clock:
     def sleep(self, seconds: float) -> None:
         """Let time pass."""
         self.now += int(seconds * 1_000_000)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Name what was not run because data that stands beside the repository, and is not part of it, is missing."""
-    for what, path in BESIDE.items():
-        if not path.exists():
-            terminalreporter.write_line(f"not run, {path} is missing: {what}")
 
 
 @pytest.fixture
