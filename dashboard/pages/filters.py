@@ -208,6 +208,7 @@ FILTERS = {
     "small": small,
     "leaning": leaning,
     "kind_title": measures.KINDS.get,
+    "sent": measures.SENT.get,
     "proof_word": proof_word,
     "day": day,
     "days": days,

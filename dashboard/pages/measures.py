@@ -25,6 +25,17 @@ KINDS = {
     MetricKind.COST: "Cost (money out)",
     MetricKind.RATIO: "Ratio of two others",
 }
+SENT = {
+    MetricKind.CONVERSION: "one reward, when it happened",
+    MetricKind.COUNT: "a reward for each, or one with how many as its value; they add up",
+    MetricKind.REVENUE: "the money as the value, with the order as the id; it adds up",
+    MetricKind.SCORE: "the grade as the value; the latest counts",
+    MetricKind.BOUNCE: "one reward once somebody scrolls or stays: it says that they did not bounce",
+    MetricKind.DURATION: "the seconds so far as the value, now and then; the longest counts",
+    MetricKind.COST: "money as the value, besides what the variant costs by itself; it adds up",
+    MetricKind.RATIO: "nothing: it is worked out from two others",
+}
+"""What the site sends under a metric's key."""
 ROLES = {Role.OBJECTIVE: "Goal", Role.SECONDARY: "Watched", Role.GUARDRAIL: "Guardrail"}
 BETTER = {"": "As usual for its kind", "more": "More is better", "less": "Less is better"}
 

@@ -68,4 +68,5 @@ def _example(attribute: Attribute) -> Any:
 
 
 def _value(experiment: Experiment) -> dict[str, Any]:
-    return {} if experiment.objective.kind in {MetricKind.CONVERSION, MetricKind.COUNT} else {"value": 59.9}
+    plain = {MetricKind.CONVERSION, MetricKind.COUNT, MetricKind.BOUNCE}
+    return {} if experiment.objective.kind in plain else {"value": 59.9}

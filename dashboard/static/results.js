@@ -15,10 +15,17 @@ function draw() {
   }
 }
 
+// What somebody opened to read stays open.
+function keepOpen(old, fresh) {
+  const before = [...old.querySelectorAll("details")];
+  fresh.querySelectorAll("details").forEach((box, place) => { box.open = before[place]?.open ?? false; });
+}
+
 function put(html) {
   const fresh = new DOMParser().parseFromString(html, "text/html");
   for (const part of fresh.querySelectorAll("[data-part]")) {
     const old = live.querySelector(`[data-part=${part.dataset.part}]`);
+    keepOpen(old, part);
     // A part that says the same stays, with whatever is focused, selected or scrolled in it.
     if (old.innerHTML !== part.innerHTML) old.replaceChildren(...part.childNodes);
   }

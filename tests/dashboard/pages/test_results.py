@@ -219,6 +219,13 @@ def test_the_code_for_the_engineer_names_the_experiment(editor: Any, experiment:
     assert "&#34;metric&#34;: &#34;purchase&#34;" in page
 
 
+def test_the_engineer_is_told_what_to_send_for_each_metric(editor: Any, shown: ExperimentReport) -> None:
+    """Where there is more than the goal."""
+    page = editor.get("/experiments/spring").text
+    assert "One reward once somebody scrolls or stays" in page
+    assert "it adds up" in page
+
+
 def test_plotly_is_served_from_here(anonymous: Any, editor: Any, experiment: Experiment) -> None:
     """Under an address with its hash, to be kept for a year; other hashes do not exist."""
     address = re.search(r'src="(/assets/plotly-\w+\.js)"', editor.get("/experiments/spring").text)
