@@ -70,7 +70,11 @@ def _best(grounds: Grounds) -> Advice | None:
         return None
     said = f"proved best on average {_since(grounds)}{_lift(best.contrast)}"
     left = course.WHOLE_WEEKS - grounds.facts.course.days
-    if not _ahead_lately(grounds, best):
+    ahead = _ahead_lately(grounds, best)
+    if ahead is None:
+        text = f"'{best.name}' is {said}; whether it was ahead over the last seven days is not known."
+        return Advice(Finding.PROVED_BETTER, f"{text} {_next(grounds, 'Keep running.')}".strip(), best.key)
+    if not ahead:
         text = f"'{best.name}' was best, recently not: {said}, but not ahead over the last seven days."
         return Advice(Finding.WAS_BEST, f"{text} {_next(grounds, 'Keep running.')}".strip(), best.key)
     if left > 0:
@@ -81,12 +85,14 @@ def _best(grounds: Grounds) -> Advice | None:
     return Advice(Finding.SHIP, f"{verb} '{best.name}': {said}.", best.key)
 
 
-def _ahead_lately(grounds: Grounds, best: VariantReport) -> bool:
+def _ahead_lately(grounds: Grounds, best: VariantReport) -> bool | None:
     """Whether it was ahead over the last seven days: of the control, or, as the control, of every other one."""
     sign = 1.0 if grounds.experiment.objective.better_up else -1.0
-    if not best.control:
-        return best.recent is not None and sign * best.recent > 0
-    return all(rival.recent is not None and sign * rival.recent < 0 for rival in grounds.rivals)
+    gaps = [rival.recent for rival in grounds.rivals] if best.control else [best.recent]
+    known = [sign * gap for gap in gaps if gap is not None]
+    if len(known) < len(gaps):
+        return None
+    return all(gap < 0 for gap in known) if best.control else known[0] > 0
 
 
 def _no_difference(grounds: Grounds) -> Advice | None:
@@ -155,7 +161,10 @@ def _left(grounds: Grounds) -> str:
 
 
 def _lift(contrast: Contrast | None) -> str:
+    """Return by how much; nothing where today's limits leave open which way, whatever was proved earlier."""
     if contrast is None or contrast.lift_low is None or contrast.lift_high is None:
+        return ""
+    if contrast.lift_low <= 0 <= contrast.lift_high:
         return ""
     return f", by {contrast.lift_low:+.1%} to {contrast.lift_high:+.1%}"
 

@@ -20,6 +20,9 @@ from experiments.store import ExperimentVersion, Health, Store, TrafficBucket, V
 
 NOT_ANALYSED = "nothing has been analysed yet: there are no intervals but those of a fixed split"
 
+MADE_ANEW = "the analysis is being made anew from the rows; intervals come back by themselves"
+"""Said of bytes that cannot be read: whoever keeps the analysis notices them, too."""
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -110,8 +113,8 @@ def read_analysis(store: Store, experiment: Experiment, *, rows: int) -> tuple[A
         return None, NOT_ANALYSED
     try:
         analysis = Analysis.from_bytes(state.blob)
-    except InvalidInput as damaged:
-        return None, f"the stored analysis cannot be read ({damaged}); it is made anew from the rows"
+    except InvalidInput:
+        return None, MADE_ANEW
     if analysis.version < experiment.version:
         analysis = analysis.fitted(experiment)
     behind = f"{state.seq} of {rows} matured rows have been analysed so far; the rest follows"
