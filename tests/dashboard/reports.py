@@ -72,6 +72,9 @@ def rich(report: ExperimentReport, *, word: str = "mobile") -> ExperimentReport:
         proofs=(
             _proof(ProofKind.BEST, "purchase", "b", None, text=f"'Saving first' beats every other variant ({word})."),
             _proof(
+                ProofKind.PERSONALISED, "purchase", "c", None, text="Choosing by visitor beats 'Calm' for everybody."
+            ),
+            _proof(
                 ProofKind.HARMED,
                 "bounce",
                 "c",

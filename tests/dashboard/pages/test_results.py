@@ -141,6 +141,13 @@ def test_everything_of_a_report_is_on_the_page(editor: Any, shown: ExperimentRep
         assert [text for text in words if text not in page] == []
 
 
+def test_what_choosing_proved_stands_beside_what_it_is_about(editor: Any, shown: ExperimentReport) -> None:
+    """That choosing beats a variant for everybody is no praise of the variant."""
+    results, _, rest = editor.get("/experiments/spring").text.partition("What choosing earned")
+    assert "choosing proved better" not in results.partition("What was proved")[0]
+    assert "choosing proved better" in rest
+
+
 def test_the_chart_is_of_the_metric_that_was_chosen(editor: Any, shown: ExperimentReport) -> None:
     """A link a metric, which the refreshing keeps; what is no metric is the objective."""
     page = editor.get("/experiments/spring?metric=revenue").text
