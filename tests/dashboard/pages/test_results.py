@@ -141,6 +141,15 @@ def test_everything_of_a_report_is_on_the_page(editor: Any, shown: ExperimentRep
         assert [text for text in words if text not in page] == []
 
 
+def test_a_draft_is_not_hidden_behind_empty_tables(editor: Any, kept: Store) -> None:
+    """Before the first visitor there is nothing to say of other metrics, segments and comparisons."""
+    kept.create_experiment(parse(BODY), by="test")
+    page = editor.get("/experiments/spring").text
+    assert "the experiment has not been started" in page
+    for words in ("Guardrails", "Which variant for whom", "The audit line", "Nothing has been analysed"):
+        assert words not in page
+
+
 def test_what_choosing_proved_stands_beside_what_it_is_about(editor: Any, shown: ExperimentReport) -> None:
     """That choosing beats a variant for everybody is no praise of the variant."""
     results, _, rest = editor.get("/experiments/spring").text.partition("What choosing earned")
