@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
 from bandit.features import Attribute, AttributeType
@@ -15,7 +15,9 @@ MAX_VALUES = 20
 """Of a segment: each is a table of results of its own."""
 _ROW = ("kind", "window_seconds", "default", "min", "max", "cap", "numerator", "denominator")
 """Whatever of a metric says what an outcome means."""
-_PLAN = ("segments", "covariate", "planned_rows")
+_CLAIM = ("role", "increase", "margin")
+"""Whatever of a metric says what a proof of it means."""
+_PLAN = ("segments", "covariate", "planned_rows", "smallest_lift", "may_change")
 """What has to be fixed before there are results."""
 _BLANK = Metric(key="blank")
 
@@ -45,18 +47,25 @@ def check_measures(definition: Definition) -> None:
 
 
 def frozen_measures(old: Definition, new: Definition) -> list[str]:
-    """Name what changed of metrics, segments and plan that may not change once there are rows."""
+    """Name what changed of metrics, control, segments and plan that may not change once there are rows."""
     changed = []
     if _of_role(old, Role.OBJECTIVE) != _of_role(new, Role.OBJECTIVE):
         changed.append("metrics (the objective)")
     before = {metric.key: metric for metric in old.metrics if metric.role is not Role.OBJECTIVE}
-    changed += [
+    changed += frozen_metrics(before, (metric for metric in new.metrics if metric.role is not Role.OBJECTIVE))
+    if old.control.key != new.control.key:
+        changed.append("variants (the control)")
+    return changed + [name for name in _PLAN if getattr(old, name) != getattr(new, name)]
+
+
+def frozen_metrics(before: Mapping[str, Metric], metrics: Iterable[Metric]) -> list[str]:
+    """Name what may not change of metrics that were counted before under the same keys, also if not of late."""
+    return [
         f"metrics.{metric.key}.{name}"
-        for metric in new.metrics
-        for name in _ROW
+        for metric in metrics
+        for name in (*_ROW, *_CLAIM)
         if metric.key in before and getattr(before[metric.key], name) != getattr(metric, name)
     ]
-    return changed + [name for name in _PLAN if getattr(old, name) != getattr(new, name)]
 
 
 def check_distinct(path: str, keys: Iterable[str]) -> None:

@@ -138,6 +138,11 @@ class Definition(Strict, frozen=True, kw_only=True):
     """The relative difference that would matter; a smaller one counts as none."""
 
     @property
+    def control(self) -> Variant:
+        """The control variant: the one so marked, else the first."""
+        return next((variant for variant in self.variants if variant.control), self.variants[0])
+
+    @property
     def n_star(self) -> int:
         """The number of rows that the confidence sequences are tuned for."""
         return N_STAR if self.planned_rows is None else self.planned_rows
@@ -205,8 +210,7 @@ class Experiment:
     @cached_property
     def control(self) -> Variant:
         """The control variant: the one so marked, else the first."""
-        marked = [variant for variant in self.definition.variants if variant.control]
-        return (marked or list(self.definition.variants))[0]
+        return self.definition.control
 
     @cached_property
     def objective(self) -> Metric:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeAlias
 
 from experiments.fields import Micros
+
+Identity: TypeAlias = "tuple[ProofKind, str, str, str | None, str | None, int, tuple[str, ...]]"
+"""Kind, metric, variant, other, segment, since, rivals."""
 
 
 class ProofKind(StrEnum):
     """What a proof says of a variant."""
 
     BEST = "best"
-    """It beats every other one."""
+    """It beats every other one that was enabled then (``rivals``)."""
     BETTER = "better"
     """It is better than ``other``."""
     WORSE = "worse"
@@ -49,8 +53,16 @@ class Proof:
     """The sequence's limits, None where it has none on that side."""
     alpha: float
     """How often at most such a proof is wrong, whenever one looks."""
+    margin: float | None = None
+    """Relative: what a ``NOT_WORSE`` or a ``HARMED`` was proved against, and the difference that would matter of a
+    ``NO_DIFFERENCE``; None of any other."""
+    first: Micros = 0
+    """When all that it speaks of was there: the first row that had a chance of the last of its variants and carried its
+    metric; 0 where that is not known."""
+    rivals: tuple[str, ...] = ()
+    """Of a ``BEST``, sorted: the variants that it beats, all that were enabled then."""
 
     @property
-    def identity(self) -> tuple[ProofKind, str, str, str | None, str | None, int]:
+    def identity(self) -> Identity:
         """What it says, whenever it was said: of one experiment, there is one proof of each."""
-        return (self.kind, self.metric, self.variant, self.other, self.segment, self.since)
+        return (self.kind, self.metric, self.variant, self.other, self.segment, self.since, self.rivals)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, RowMapping, select
 
 from experiments.model import Proof, ProofKind
 from experiments.store.bulk import insert_rows, put_rows
+from experiments.store.codec import from_json, to_json
 from experiments.store.engine import Room
 from experiments.store.values import AnalysisState
 from experiments.tables import AnalysisStates, Proofs
 
 _COLUMNS = (
     *(Proofs.kind, Proofs.metric, Proofs.variant, Proofs.other, Proofs.segment, Proofs.seq, Proofs.time),
-    *(Proofs.since, Proofs.estimate, Proofs.low, Proofs.high, Proofs.alpha),
+    *(Proofs.since, Proofs.estimate, Proofs.low, Proofs.high, Proofs.alpha, Proofs.margin, Proofs.first),
 )
 
 
@@ -52,17 +54,30 @@ def add_proofs(connection: Connection, experiment_id: int, proofs: Sequence[Proo
 
     Nobody else adds any meanwhile: the caller holds the leader's lease, or nobody leads that experiment.
     """
-    seen = {proof.identity for proof in read_proofs(connection, experiment_id)} if proofs else set()
-    rows = []
+    if not proofs:
+        return
+    known = select(Proofs.identity).where(Proofs.experiment_id == experiment_id)
+    seen, rows = set(connection.scalars(known)), []
     for proof in proofs:
-        if proof.identity not in seen:
-            seen.add(proof.identity)
+        identity = _digest(proof)
+        if identity not in seen:
+            seen.add(identity)
             facts = {column.key: getattr(proof, column.key) for column in _COLUMNS}
-            rows.append({"experiment_id": experiment_id} | facts)
+            own = {"experiment_id": experiment_id, "identity": identity, "rivals": to_json(proof.rivals)}
+            rows.append(own | facts)
     insert_rows(connection, Proofs, rows)
 
 
 def read_proofs(connection: Connection, experiment_id: int) -> list[Proof]:
     """Read the proofs of an experiment, the earliest first."""
-    query = select(*_COLUMNS).where(Proofs.experiment_id == experiment_id).order_by(Proofs.time, Proofs.id)
-    return [Proof(**{**row, "kind": ProofKind(row["kind"])}) for row in connection.execute(query).mappings()]
+    query = select(*_COLUMNS, Proofs.rivals).where(Proofs.experiment_id == experiment_id)
+    ordered = query.order_by(Proofs.time, Proofs.id)
+    return [_proof(row) for row in connection.execute(ordered).mappings()]
+
+
+def _digest(proof: Proof) -> str:
+    return hashlib.sha256(to_json(proof.identity).encode()).hexdigest()
+
+
+def _proof(row: RowMapping) -> Proof:
+    return Proof(**{**row, "kind": ProofKind(row["kind"]), "rivals": tuple(from_json(row["rivals"]))})

@@ -12,7 +12,8 @@ from bandit.validation import InvalidInput
 from experiments.contenders import still_beaten
 from experiments.definition import changes_phase, frozen_fields_changed
 from experiments.errors import Conflict, Invalid, NotFound, wrong
-from experiments.model import Definition, Experiment, State
+from experiments.measuring import frozen_metrics
+from experiments.model import Definition, Experiment, Metric, State
 from experiments.standards import still_standard
 from experiments.store.audit import write_audit
 from experiments.store.codec import from_json, to_json
@@ -81,8 +82,8 @@ class Experiments(Room):
             _require_base(old, based_on)
             if old.state is State.ARCHIVED:
                 raise Conflict(f"the experiment {old.key!r} is archived.", hint="Copy it instead.")
-            frozen = frozen_fields_changed(old.definition, definition)
-            if frozen and old.state is not State.DRAFT:
+            frozen = _frozen(connection, old, definition)
+            if frozen:
                 hint = "Copy the experiment instead."
                 raise Invalid(f"{', '.join(frozen)}: cannot change after the start.", hint=hint, code="frozen")
             if old.winner is not None and old.winner not in {variant.key for variant in definition.variants}:
@@ -244,6 +245,19 @@ def _write_version(
     connection.execute(insert(Versions), row | facts | learned)
     _add_variants(connection, experiment_id, definition, version)
     _add_metrics(connection, experiment_id, definition, version=version, draft=facts["state"] is State.DRAFT)
+
+
+def _frozen(connection: Connection, old: Experiment, definition: Definition) -> list[str]:
+    """Name what changes and may not; a metric that comes back is to be what it was when it was last counted."""
+    if old.state is State.DRAFT:
+        return []
+    new = {metric.key for metric in definition.metrics} - {metric.key for metric in old.definition.metrics}
+    earlier: dict[str, Metric] = {}
+    for row in connection.execute(_history().where(Heads.id == old.id).order_by(Versions.version)) if new else ():
+        if row.state != State.DRAFT:
+            earlier |= {metric.key: metric for metric in msgspec.json.decode(row.definition, type=Definition).metrics}
+    back = [metric for metric in definition.metrics if metric.key in new]
+    return frozen_fields_changed(old.definition, definition) + frozen_metrics(earlier, back)
 
 
 def _require_base(experiment: Experiment, based_on: int) -> None:

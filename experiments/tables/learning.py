@@ -116,9 +116,12 @@ class Proofs(Base):
     """What was proved, once each, with its date: ``experiments.proven`` says what each column is."""
 
     __tablename__ = "proofs"
+    __table_args__ = (UniqueConstraint("experiment_id", "identity"),)
 
     id: Mapped[Serial]
     experiment_id: Mapped[int] = mapped_column(ForeignKey("experiments.id"), index=True)
+    identity: Mapped[Name]
+    """A digest of what it says, SHA-256 in hex digits: what is said twice is kept once."""
     kind: Mapped[Name]
     metric: Mapped[Name]
     variant: Mapped[Name]
@@ -131,3 +134,6 @@ class Proofs(Base):
     low: Mapped[float | None]
     high: Mapped[float | None]
     alpha: Mapped[float]
+    margin: Mapped[float | None]
+    first: Mapped[Micros]
+    rivals: Mapped[Json]

@@ -24,6 +24,7 @@ def upgrade() -> None:
         "proofs",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("experiment_id", sa.Integer(), nullable=False),
+        sa.Column("identity", sa.String(length=64), nullable=False),
         sa.Column("kind", sa.String(length=64), nullable=False),
         sa.Column("metric", sa.String(length=64), nullable=False),
         sa.Column("variant", sa.String(length=64), nullable=False),
@@ -36,8 +37,12 @@ def upgrade() -> None:
         sa.Column("low", sa.Double(), nullable=True),
         sa.Column("high", sa.Double(), nullable=True),
         sa.Column("alpha", sa.Double(), nullable=False),
+        sa.Column("margin", sa.Double(), nullable=True),
+        sa.Column("first", sa.BigInteger(), nullable=False),
+        sa.Column("rivals", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["experiment_id"], ["experiments.id"], name="fk_proofs_experiment_id"),
         sa.PrimaryKeyConstraint("id", name="pk_proofs"),
+        sa.UniqueConstraint("experiment_id", "identity", name="uq_proofs_experiment_id_identity"),
     )
     op.create_index("ix_proofs_experiment_id", "proofs", ["experiment_id"])
     op.add_column("analysis_rows", sa.Column("crossed", sa.Boolean(), nullable=True))

@@ -122,17 +122,22 @@ def test_measures() -> None:
         ({"metrics": [SALE, SECOND]}, []),
         ({"metrics": [SALE, SECOND, SECOND | {"key": "third", "window_seconds": 5}]}, []),
         ({"metrics": [SALE]}, []),
-        ({"metrics": [SALE, SECOND | {"role": "guardrail", "margin": 0.1, "increase": False}]}, []),
+        ({"metrics": [SALE, SECOND | {"role": "guardrail"}]}, ["metrics.second.role"]),
+        ({"metrics": [SALE, SECOND | {"margin": 0.1}]}, ["metrics.second.margin"]),
+        ({"metrics": [SALE, SECOND | {"increase": False}]}, ["metrics.second.increase"]),
+        ({"metrics": [SALE | {"margin": 0.1}, SECOND]}, ["metrics (the objective)"]),
         ({"metrics": [SALE, SECOND | {"kind": "count"}]}, ["metrics.second.kind"]),
         ({"metrics": [SALE, SECOND | {"window_seconds": 5}]}, ["metrics.second.window_seconds"]),
         ({"metrics": [SALE | {"role": "secondary"}, {"key": "second"}]}, ["metrics (the objective)"]),
         ({"segments": [{"attribute": "device"}]}, ["segments"]),
         ({"planned_rows": 100}, ["planned_rows"]),
-        ({"smallest_lift": 0.1}, []),
+        ({"smallest_lift": 0.1}, ["smallest_lift"]),
+        ({"variants": [{"key": "a"}, {"key": "b", "control": True}]}, ["variants (the control)"]),
+        ({"variants": [{"key": "c"}, {"key": "b"}, {"key": "a", "control": True}]}, []),
     ],
 )
 def test_what_is_measured_is_frozen(change: dict[str, Any], frozen: list[str]) -> None:
-    """What outcomes mean and how results are told apart stays; further metrics, roles and margins may come."""
+    """What outcomes mean and how results are told apart stays, and what a proof claims; further metrics may come."""
     two = BODY | {"metrics": [SALE, SECOND]}
     assert frozen_fields_changed(parse(two), parse(two | change)) == frozen
-    assert not changes_phase(parse(two), parse(two | change))
+    assert changes_phase(parse(two), parse(two | change)) == (len(change.get("variants", "ab")) > 2)

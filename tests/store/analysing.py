@@ -77,7 +77,7 @@ class AnalysingContract:
 
     def test_the_first_proof_stays(self, site: Any, sites: Any) -> None:
         """What says the same again, in this step or a later one, changes nothing; what says anything else is new."""
-        again = replace(BETTER, seq=300, time=30, estimate=9.0, low=None, high=2.0, alpha=0.01)
+        again = replace(BETTER, seq=300, time=30, estimate=9.0, low=None, high=2.0, alpha=0.01, margin=0.1, first=3)
         commit(site, BETTER, again)
         commit(site, again)
         assert site.store.proofs(site.experiment.id) == [BETTER]
@@ -88,6 +88,9 @@ class AnalysingContract:
             replace(again, other=None),
             replace(again, segment="device=" + "x" * 5_000),
             replace(again, since=2),
+            replace(again, kind=ProofKind.BEST, other=None, rivals=("a", "c"), first=15),
+            replace(again, kind=ProofKind.BEST, other=None, rivals=("a", "c", "d"), first=25),
+            replace(again, kind=ProofKind.NOT_WORSE, margin=0.05),
             replace(BETTER, kind=ProofKind.BEST, other=None, time=10),
         ]
         commit(site, *others, *others)

@@ -103,6 +103,9 @@ class ExperimentsContract:
             ({"metrics": [{"key": "sale", "window_seconds": 61}]}, "objective"),
             ({"metrics": [{"key": "other", "window_seconds": 60}]}, "objective"),
             ({"context": [{"name": "device", "type": "boolean"}]}, "context.device.type"),
+            ({"smallest_lift": 0.1}, "smallest_lift"),
+            ({"may_change": True}, "may_change"),
+            ({"variants": [{"key": "a"}, {"key": "b", "control": True}]}, "the control"),
         ],
     )
     def test_frozen_after_start(self, store: Store, change: dict[str, Any], field: str) -> None:

@@ -97,8 +97,20 @@ class MeasuringContract:
         site.ship(site.decision(1, who="x"))
         save(site, metrics=METRICS[:1])
         assert [row.outcomes for row in site.learn(at=61)] == [{"sale": 0.0}]
-        with pytest.raises(Invalid, match=r"metrics.income.kind: must be revenue as before, found 'count'"):
-            save(site, metrics=[METRICS[0], METRICS[1] | {"kind": "count"}])
+        other = {
+            "kind": "count",
+            "window_seconds": 5,
+            "min": 1,
+            "default": 1,
+            "cap": 50,
+            "margin": 0.5,
+            "role": "guardrail",
+        }
+        for name, value in other.items():
+            changed = METRICS[1] | {"min": 0, name: value} | ({"min": 0} if name == "default" else {})
+            changed |= {"default": 1} if name == "min" else {}
+            with pytest.raises(Invalid, match=rf"metrics.income.{name}.*: cannot change after the start"):
+                save(site, metrics=[METRICS[0], changed])
         save(site, metrics=METRICS)
 
     def test_a_draft_may_change_everything(self, sites: Callable[..., Any]) -> None:
