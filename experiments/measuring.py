@@ -53,7 +53,7 @@ def frozen_measures(old: Definition, new: Definition) -> list[str]:
         changed.append("metrics (the objective)")
     before = {metric.key: metric for metric in old.metrics if metric.role is not Role.OBJECTIVE}
     changed += frozen_metrics(before, (metric for metric in new.metrics if metric.role is not Role.OBJECTIVE))
-    if old.control.key != new.control.key:
+    if old.control.key != new.control.key and old.control.key in {variant.key for variant in new.variants}:
         changed.append("variants (the control)")
     return changed + [name for name in _PLAN if getattr(old, name) != getattr(new, name)]
 

@@ -111,8 +111,8 @@ class AdaptiveEngine:
         rows = int(found.rows[at])
         if not found.shown[at]:
             return VariantFinding(variant, rows, reason=self._lacking(rows) or "it is not told from zero yet")
-        low, high = self._lanes.question.clipped(float(found.low[at]), float(found.high[at]))
-        return VariantFinding(variant, rows, float(found.estimate[at]), low, high)
+        numbers = float(found.estimate[at]), float(found.low[at]), float(found.high[at])
+        return VariantFinding(variant, rows, *self._lanes.question.clipped(*numbers))
 
     def contrast(self, variant: str, other: str) -> ContrastFinding:
         """A variant less another one, with limits at the question's level; also of ``SERVED`` and ``UNIFORM``."""

@@ -2,6 +2,14 @@
 
 It begins with the first version that ran, is fitted to each later one before that one's first row, and adds rows in the
 order of their numbers. So the same rows and versions give the same bytes, online or from a rescan, wherever steps end.
+
+What is asked of it shares 5%, and no share grows after looking: a variant that was removed, and a secondary metric, is
+counted among the questions for good. One that is added makes every share smaller from then on. Limits become wider, and
+proofs that were made before stay, each right at the level of its own time: a false one is among them with probability
+at most 5% for every number of questions that there was in turn, and hardly more than 5% in all, since mostly the same
+limits err. The level of 'best' depends on ``may_change``, and which contrasts there are on the control; both are fixed
+at the start. Only where the control itself is removed, another variant takes its place, and contrasts with that one
+begin with 5% of their own; so does everything where contents are changed in place.
 """
 
 from __future__ import annotations
@@ -19,7 +27,7 @@ from experiments.analysis.metric_sums import MetricSums
 from experiments.analysis.recent import Recent
 from experiments.analysis.state import State
 from experiments.analysis.values import SegmentValue
-from experiments.model import Experiment
+from experiments.model import Experiment, Micros, Role
 from experiments.statistics.propensity import AuditSums
 from experiments.store import AnalysisRow
 
@@ -47,10 +55,13 @@ class Analysis(State):
             frame=frame,
             counts=np.zeros(arms),
             crossed=np.zeros(arms),
+            opened=np.zeros(arms, dtype=np.int64),
             audit=AuditSums(arms),
             recent=Recent.cold(arms),
             metrics={channels.metric: _cold(channels, frame, arms) for channels in frame.metrics},
             balance=_balance(frame, arms),
+            begins={},
+            secondary=_secondary(experiment),
         )
 
     def fitted(self, experiment: Experiment) -> Analysis:
@@ -67,6 +78,7 @@ class Analysis(State):
             return anew
         other = copy.deepcopy(self)
         other.version = experiment.version
+        other.secondary = tuple(dict.fromkeys((*self.secondary, *_secondary(experiment))))
         frame = frame_of(experiment.definition)
         variants = self.variants + tuple(key for key in contents if key not in self.contents)
         if len(variants) > MANY_ARMS:
@@ -91,6 +103,7 @@ class Analysis(State):
         self.rows += len(columns.chosen)
         np.add.at(self.counts, columns.chosen, 1.0)
         np.add.at(self.crossed, columns.chosen, columns.crossed.astype(np.float64))
+        self._date(columns)
         self._watch_law(columns.p)
         self.audit.add(columns.chosen, columns.p)
         self._add_outcomes(columns)
@@ -122,11 +135,29 @@ class Analysis(State):
         """Rows of each variant whose unit was served another variant, too."""
         return {key: int(count) for key, count in zip(self.variants, self.crossed, strict=True)}
 
+    @property
+    def firsts(self) -> dict[str, Micros]:
+        """When the decision of the first row was made that had a chance of each variant; those without one left out."""
+        dates = zip(self.variants, self.opened.tolist(), strict=True)
+        return {key: date for key, date in dates if date > 0}
+
+    def first_of(self, metric: str, variants: Sequence[str]) -> Micros:
+        """Return since when there are rows of a metric and of all of these variants; 0 where there are not."""
+        dates = [self.begins.get(metric, 0), *(self.firsts.get(key, 0) for key in variants)]
+        return max(dates) if min(dates) > 0 else 0
+
     def recently(self, variant: str, other: str) -> float | None:
         """Return the difference of the objective over the last seven days: a direction, not a proof."""
         if variant not in self.contents or other not in self.contents:
             return None
         return self.recent.contrast(self.variants.index(variant), self.variants.index(other))
+
+    def _date(self, columns: Columns) -> None:
+        """Remember when the first chance of a variant was, for those that had none before."""
+        for place in np.flatnonzero(self.opened == 0):
+            rows = np.flatnonzero(columns.p[:, place] > 0)
+            if len(rows):
+                self.opened[place] = columns.times[rows[0]]
 
     def _watch_law(self, p: Floats) -> None:
         if self.moved:
@@ -138,6 +169,8 @@ class Analysis(State):
     def _add_outcomes(self, columns: Columns) -> None:
         for channels in self.frame.metrics:
             scored = self.metrics[channels.metric].add(columns)
+            if len(scored.rows.times):
+                self.begins.setdefault(channels.metric, int(scored.rows.times[0]))
             if channels.objective:
                 self.recent.add(scored.rows.times, scored.rows.p, scored.scores)
         if self.balance is not None:
@@ -157,14 +190,21 @@ class Analysis(State):
             else _cold(channels, frame, len(variants))
             for channels in frame.metrics
         }
+        stay = {channels.metric for channels in frame.metrics if old.get(channels.metric) == channels.outcomes}
+        self.begins = {metric: date for metric, date in self.begins.items() if metric in stay}
         if frame.balance != self.frame.balance:
             self.balance = _balance(frame, len(variants))
         elif self.balance is not None:
             self.balance = self.balance.moved(self.balance.channels, lanes=[0], places=places, width=None)
         self.counts, self.crossed = _moved(self.counts, places), _moved(self.crossed, places)
+        self.opened = np.array([0 if place is None else self.opened[place] for place in places], dtype=np.int64)
         self.law = None if self.law is None else _moved(self.law, places)
         self.audit, self.recent = self.audit.widened(places), self.recent.widened(places)
         self.frame, self.variants = frame, variants
+
+
+def _secondary(experiment: Experiment) -> tuple[str, ...]:
+    return tuple(metric.key for metric in experiment.definition.metrics if metric.role is Role.SECONDARY)
 
 
 def _cold(channels: Channels, frame: Frame, arms: int) -> MetricSums:

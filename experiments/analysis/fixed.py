@@ -66,8 +66,7 @@ class FixedEngine:
         if isinstance(estimate, Missing):
             return VariantFinding(variant, rows, reason=estimate.reason)
         found = sequential.interval(estimate, Tuning(ALPHA, self._question.n_star))
-        low, high = self._question.clipped(found.low, found.high)
-        return VariantFinding(variant, rows, found.estimate, low, high)
+        return VariantFinding(variant, rows, *self._question.clipped(found.estimate, found.low, found.high))
 
     def contrast(self, variant: str, other: str) -> ContrastFinding:
         """A variant less another one, with limits at the question's level."""

@@ -3,17 +3,22 @@
 ==============  =======================================================================  ====================
 kind            proved where                                                             numbers
 ==============  =======================================================================  ====================
-BEST            it beats every other enabled variant, each at 5%/(K − 1); where the best  the closest of those
-                may change over time, at 5%/(K(K − 1)/2)                                 differences
-BETTER, WORSE   it is told from the control: of the objective and of guardrails by Holm,  difference
-                of secondary metrics and of segments by e-BH
-NOT_WORSE       one-sided, at the level of its contrast: not worse by more than the       lift
+BEST            it beats every other enabled variant (the rivals), each at 5%/(K − 1);   the closest of those
+                where the best may change over time, at 5%/(K(K − 1)/2)                  differences
+BETTER, WORSE   it is told from the control, and both limits at 5%/m leave zero out: m   difference
+                contrasts of the objective or of a guardrail, of all secondary metrics,
+                or of all segments
+NOT_WORSE       one-sided, at the level of its contrast: not worse by more than the      lift
                 metric's margin (which has to be more than 0)
 HARMED          one-sided, of a guardrail: worse by more than its margin                 difference
 NO_DIFFERENCE   both limits of the objective's lift are within what would matter         lift
-PERSONALISED    what was served beats showing it to all, each at 5%/K; policies that      difference
+PERSONALISED    what was served beats showing it to all, each at 5%/K; policies that     difference
                 see a context only
 ==============  =======================================================================  ====================
+
+A proof is frozen when it is first made, so its level has to hold for the union of all looks. It does for limits, each
+of which leaves the truth out at any time with probability at most 5%/m; what e-BH finds at one look after another adds
+up to more false discoveries than it promises for one. K and m count whatever there ever was, removed variants too.
 
 'Best' is right although the variant is chosen afterwards: for a false claim one of the K − 1 contrasts of the truly
 best has to err. All of it speaks of the average since ``since``: a variant may have become better, or worse, lately.
@@ -51,6 +56,12 @@ class _Numbers:
             return self.low is not None and self.low > 0
         return self.high is not None and self.high < 0
 
+    def bad_side(self, *, up: bool) -> _Numbers:
+        """The one limit that harm is about, which is proved not to reach zero."""
+        if up:
+            return _Numbers(self.estimate, None, None if self.high is None else min(self.high, 0.0))
+        return _Numbers(self.estimate, None if self.low is None else max(self.low, 0.0), None)
+
     def inside(self, reach: float) -> bool:
         """Whether both limits are known, and within ±``reach``."""
         return self.low is not None and self.high is not None and -reach < self.low <= self.high < reach
@@ -78,8 +89,11 @@ class _Scribe:
         *,
         other: str | None = None,
         segment: str | None = None,
+        margin: float | None = None,
+        rivals: Sequence[str] = (),
     ) -> Proof:
         """Return a proof of this look."""
+        told = (key for key in (variant, other, *rivals) if key is not None)
         return Proof(
             kind=kind,
             metric=metric.key,
@@ -93,6 +107,9 @@ class _Scribe:
             low=numbers.low,
             high=numbers.high,
             alpha=ALPHA,
+            margin=margin,
+            first=self.analysis.first_of(metric.key, tuple(told)),
+            rivals=tuple(sorted(rivals)),
         )
 
 
@@ -134,7 +151,9 @@ def _of_objective(scribe: _Scribe, experiment: Experiment, found: MetricFindings
     for contrast in found.contrasts:
         lift = _lift(contrast)
         if matters is not None and lift is not None and lift.inside(matters):
-            yield scribe.write(ProofKind.NO_DIFFERENCE, metric, contrast.variant, lift, other=contrast.other)
+            yield scribe.write(
+                ProofKind.NO_DIFFERENCE, metric, contrast.variant, lift, other=contrast.other, margin=matters
+            )
     if not sees_context(experiment.definition):
         return
     for contrast in found.served:
@@ -147,33 +166,37 @@ def _of_objective(scribe: _Scribe, experiment: Experiment, found: MetricFindings
 def _best(scribe: _Scribe, metric: Metric, enabled: Sequence[str], found: MetricFindings) -> Iterator[Proof]:
     pairs = _both_ways(found.pairs)
     for key in enabled:
-        others = [pairs.get((key, other)) for other in enabled if other != key]
+        rivals = [other for other in enabled if other != key]
+        others = [pairs.get((key, other)) for other in rivals]
         told = [numbers for numbers in others if numbers is not None and numbers.better(up=metric.better_up)]
         if told and len(told) == len(others):
             closest = min(told, key=lambda numbers: abs(numbers.estimate))
-            yield scribe.write(ProofKind.BEST, metric, key, closest)
+            yield scribe.write(ProofKind.BEST, metric, key, closest, rivals=rivals)
 
 
 def _of_metric(scribe: _Scribe, metric: Metric, found: MetricFindings) -> Iterator[Proof]:
     """Who is told from the control, who is not worse, who does harm."""
     yield from _told_apart(scribe, metric, found)
     for contrast in found.contrasts:
-        lift, difference = _lift(contrast), _difference(contrast)
-        if contrast.not_worse and metric.margin > 0 and lift is not None:
+        lift, difference, about = _lift(contrast), _difference(contrast), (metric, contrast.variant)
+        against, margin = contrast.other, metric.margin
+        if contrast.not_worse and margin > 0 and lift is not None:
             numbers = _within_margin(lift, metric)
-            yield scribe.write(ProofKind.NOT_WORSE, metric, contrast.variant, numbers, other=contrast.other)
+            yield scribe.write(ProofKind.NOT_WORSE, *about, numbers, other=against, margin=margin)
         if contrast.harmed and metric.role is Role.GUARDRAIL and difference is not None:
-            yield scribe.write(ProofKind.HARMED, metric, contrast.variant, difference, other=contrast.other)
+            numbers = difference.bad_side(up=metric.better_up)
+            yield scribe.write(ProofKind.HARMED, *about, numbers, other=against, margin=margin)
 
 
 def _told_apart(scribe: _Scribe, metric: Metric, found: MetricFindings) -> Iterator[Proof]:
-    segment = None if found.segment is None else str(found.segment)
+    segment, up = None if found.segment is None else str(found.segment), metric.better_up
     for contrast in found.contrasts:
         numbers = _difference(contrast)
-        if contrast.separated and numbers is not None:
-            better = (numbers.estimate > 0) == metric.better_up
-            kind = ProofKind.BETTER if better else ProofKind.WORSE
-            yield scribe.write(kind, metric, contrast.variant, numbers, other=contrast.other, segment=segment)
+        if not contrast.separated or numbers is None:
+            continue
+        for kind, rising in ((ProofKind.BETTER, up), (ProofKind.WORSE, not up)):
+            if numbers.better(up=rising):
+                yield scribe.write(kind, metric, contrast.variant, numbers, other=contrast.other, segment=segment)
 
 
 def _within_margin(lift: _Numbers, metric: Metric) -> _Numbers:

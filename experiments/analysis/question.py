@@ -42,9 +42,10 @@ class Question:
         """Whether limits of a difference leave out zero, on the good side."""
         return low > 0 if self.better_up else high < 0
 
-    def clipped(self, low: float, high: float) -> tuple[float, float]:
-        """Return limits of a mean, cut where no mean can be."""
-        return max(low, self.bounds[0]), min(high, self.bounds[1])
+    def clipped(self, estimate: float, low: float, high: float) -> tuple[float, float, float]:
+        """Return a mean and its limits, all cut where no mean can be, so that they stay in their order."""
+        least, most = self.bounds
+        return min(max(estimate, least), most), min(max(low, least), most), min(max(high, least), most)
 
 
 class Answers(Protocol):

@@ -49,8 +49,8 @@ class Reader:
         self._analysis, self._experiment = analysis, experiment
         self._keys, self._control = experiment.variant_keys, experiment.control.key
         self._others = max(len({*analysis.variants, *self._keys}) - 1, 1)
-        roles = [metric.role for metric in experiment.definition.metrics]
-        self._secondary = max(roles.count(Role.SECONDARY), 1)
+        declared = [metric.key for metric in experiment.definition.metrics if metric.role is Role.SECONDARY]
+        self._secondary = max(len({*analysis.secondary, *declared}), 1)
 
     def whole(self, metric: Metric) -> MetricFindings:
         """Return the findings of a metric over all rows; those of a secondary one are yet to be adjusted."""
@@ -59,7 +59,7 @@ class Reader:
         answers = self._answers(metric, family=family, lanes=(None,))
         found = self._found(metric.key, None, answers[0], family)
         if not secondary:
-            found = replace(found, contrasts=held(found.contrasts))
+            found = replace(found, contrasts=held(found.contrasts, family=family))
         return self._compared(metric, found, answers[0]) if metric.role is Role.OBJECTIVE else found
 
     def parts(self, metric: Metric) -> list[MetricFindings]:
@@ -91,7 +91,7 @@ class Reader:
         question = Question(ALPHA / self._others, self._experiment.definition.n_star)
         answers = self._engines(question, sums, [ledger])[0]
         found = self._filled(ledger, answers, self._others)
-        return replace(found, contrasts=held(found.contrasts))
+        return replace(found, contrasts=held(found.contrasts, family=self._others))
 
     def _answers(self, metric: Metric, *, family: int, lanes: Sequence[SegmentValue | None]) -> Sequence[Answers]:
         ratio = metric.kind is MetricKind.RATIO
@@ -137,7 +137,7 @@ class Reader:
             variants=variants,
             contrasts=contrasts,
             population=_population(variants, ledger.rows) if self.engine is Engine.ADAPTIVE else "",
-            reason="" if ledger.rows else NOTHING,
+            reason="" if ledger.rows > 0 else NOTHING,
         )
 
     def _asked(self, answers: Answers) -> tuple[tuple[VariantFinding, ...], tuple[ContrastFinding, ...]]:
@@ -157,7 +157,7 @@ class Reader:
         whole = replace(whole, variants=self._audited(whole.variants), pairs=pairs)
         if self.engine is Engine.FIXED:
             return whole
-        judge = self._answers(metric, family=len(self._keys), lanes=(None,))[0]
+        judge = self._answers(metric, family=self._others + 1, lanes=(None,))[0]
         served = tuple(judge.contrast(SERVED, other) for other in (UNIFORM, *self._keys))
         return replace(whole, served=served, served_mean=answers.mean(SERVED))
 

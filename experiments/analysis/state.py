@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy.typing as npt
 
 from bandit.serialization import pack, unpack
-from bandit.types import Floats
+from bandit.types import Floats, Ints
 from bandit.validation import InvalidInput, require
 from experiments.analysis.frame import BALANCE, Frame
 from experiments.analysis.metric_sums import Arrays, MetricSums, within
@@ -17,7 +17,7 @@ from experiments.analysis.recent import Recent
 from experiments.model import Micros
 from experiments.statistics.propensity import AuditSums
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(slots=True, eq=False)
@@ -38,6 +38,8 @@ class State:
         What is counted.
     counts, crossed
         (K,) rows of each variant, and those of units that were served another one too.
+    opened
+        (K,) when the decision of the first row was made that had a chance of each; 0 without one.
     audit
         Whether the log is what its propensities promised.
     recent
@@ -46,6 +48,10 @@ class State:
         The sums of each metric, by its key.
     balance
         The covariate as if it were a metric: known before exposure, it should differ by luck alone.
+    begins
+        When the decision of the first row was made that carries each metric, by its key; none without one.
+    secondary
+        The keys of all secondary metrics that there ever were: what could have been asked.
     seq
         The last row that was read.
     rows
@@ -65,10 +71,13 @@ class State:
     frame: Frame
     counts: Floats
     crossed: Floats
+    opened: Ints
     audit: AuditSums
     recent: Recent
     metrics: dict[str, MetricSums]
     balance: MetricSums | None
+    begins: dict[str, Micros]
+    secondary: tuple[str, ...]
     seq: int = 0
     rows: int = 0
     first: Micros = 0
@@ -85,8 +94,10 @@ class State:
             "contents": [self.contents[key] for key in self.variants],
             "frame": self.frame.to_json(),
             "moved": self.moved,
+            "begins": self.begins,
+            "secondary": list(self.secondary),
         }
-        arrays: Arrays = {"counts": self.counts, "crossed": self.crossed}
+        arrays: Arrays = {"counts": self.counts, "crossed": self.crossed, "opened": self.opened}
         if self.law is not None:
             arrays["law"] = self.law
         arrays |= _named("audit", self.audit.to_arrays()) | _named("recent", self.recent.to_arrays())
@@ -134,6 +145,9 @@ def _read(header: Mapping[str, Any], arrays: Arrays) -> dict[str, Any]:
         "law": arrays.get("law"),
         "counts": arrays["counts"],
         "crossed": arrays["crossed"],
+        "opened": arrays["opened"],
+        "begins": header["begins"],
+        "secondary": tuple(header["secondary"]),
         "audit": AuditSums.from_arrays(within(arrays, "audit.")),
         "recent": Recent(recent["sums"], recent["days"]),
         "metrics": {

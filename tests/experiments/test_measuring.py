@@ -134,6 +134,7 @@ def test_measures() -> None:
         ({"smallest_lift": 0.1}, ["smallest_lift"]),
         ({"variants": [{"key": "a"}, {"key": "b", "control": True}]}, ["variants (the control)"]),
         ({"variants": [{"key": "c"}, {"key": "b"}, {"key": "a", "control": True}]}, []),
+        ({"variants": [{"key": "b"}, {"key": "c"}, {"key": "d"}]}, []),
     ],
 )
 def test_what_is_measured_is_frozen(change: dict[str, Any], frozen: list[str]) -> None:
