@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from experiments.analysis.values import Engine
+from experiments.contenders import sees_context
 from experiments.model import ProofKind, State
 from experiments.report import course
 from experiments.report.grounds import Grounds
 from experiments.report.numbers import Contrast, VariantReport
 from experiments.report.values import Advice, Finding, Level
 from experiments.statistics.moments import Missing
+
+LATELY = "the last seven days that were counted"
 
 
 def advise(grounds: Grounds) -> Advice:
@@ -45,7 +49,7 @@ def _finished(grounds: Grounds) -> Advice | None:
 
 def _harmed(grounds: Grounds) -> Advice | None:
     for metric in grounds.experiment.definition.metrics:
-        for proof in grounds.proved(ProofKind.HARMED, metric=metric.key):
+        for proof in grounds.against_control(ProofKind.HARMED, metric=metric.key).values():
             if grounds.served(proof.variant) is not None and not grounds.over:
                 text = f"Unhealthy: {proof.text} Take it out, or accept the loss."
                 return Advice(Finding.HARMED, text, proof.variant)
@@ -54,35 +58,47 @@ def _harmed(grounds: Grounds) -> Advice | None:
 
 def _personalised(grounds: Grounds) -> Advice | None:
     """Return that no one variant does as well as choosing, where that is proved of each."""
-    beaten = {proof.variant for proof in grounds.proved(ProofKind.PERSONALISED)}
-    served = {variant.key for variant in grounds.variants if variant.enabled}
-    if not served or not served <= beaten:
+    beaten = {proof.variant: proof for proof in grounds.proved(ProofKind.PERSONALISED)}
+    if not sees_context(grounds.experiment.definition) or not grounds.enabled or not grounds.enabled <= beaten.keys():
         return None
-    text = f"Choosing by visitor is proved better than any one variant for everybody, on average {_since(grounds)}."
+    since = grounds.since(beaten[key] for key in grounds.enabled)
+    text = f"Choosing by visitor is proved better than any one variant for everybody, on average since {since}."
     return Advice(Finding.PERSONALISED, f"{text} {_next(grounds, 'Let it go on choosing.')}".strip())
 
 
 def _best(grounds: Grounds) -> Advice | None:
     """Return what to do about the variant that was proved best last."""
     found = [(proof, grounds.served(proof.variant)) for proof in grounds.proved(ProofKind.BEST)]
-    best = next((variant for _, variant in reversed(found) if variant is not None), None)
-    if best is None:
+    proof, best = next(((proof, best) for proof, best in reversed(found) if best is not None), (None, None))
+    if proof is None or best is None:
         return None
-    said = f"proved best on average {_since(grounds)}{_lift(best.contrast)}"
-    left = course.WHOLE_WEEKS - grounds.facts.course.days
-    ahead = _ahead_lately(grounds, best)
-    if ahead is None:
-        text = f"'{best.name}' is {said}; whether it was ahead over the last seven days is not known."
-        return Advice(Finding.PROVED_BETTER, f"{text} {_next(grounds, 'Keep running.')}".strip(), best.key)
-    if not ahead:
-        text = f"'{best.name}' was best, recently not: {said}, but not ahead over the last seven days."
-        return Advice(Finding.WAS_BEST, f"{text} {_next(grounds, 'Keep running.')}".strip(), best.key)
+    said = f"proved best on average since {grounds.since([proof])}{_lift(best.contrast)}"
+    if (why := _unsure(grounds, best)) is not None:
+        finding, lead, tail = why
+        text = f"'{best.name}' {lead} {said}{tail} {_next(grounds, 'Keep running.')}"
+        return Advice(finding, text.strip(), best.key)
+    left = course.WHOLE_WEEKS - round(grounds.facts.days_of(grounds.enabled), 1)
     if left > 0:
-        short = f"'{best.name}' is {said}, but has not run for two whole weeks."
+        short = f"'{best.name}' is {said}, but all variants were compared for less than two whole weeks."
         wait = _next(grounds, f"Keep running ({course.days(left)} left).")
         return Advice(Finding.PROVED_BETTER, f"{short} {wait}".strip(), best.key)
     verb = "Keep the control" if best.control else "Ship"
     return Advice(Finding.SHIP, f"{verb} '{best.name}': {said}.", best.key)
+
+
+def _unsure(grounds: Grounds, best: VariantReport) -> tuple[Finding, str, str] | None:
+    """Return what is not on its side of the last seven days that were counted: words before and after the proof."""
+    analysis = grounds.facts.analysis
+    if analysis is not None and grounds.stale:
+        last = f"; how it does now is not known: the last visitor counted came on {course.date(analysis.last)}."
+        return Finding.PROVED_BETTER, "is", last
+    ahead = _ahead_lately(grounds, best)
+    if ahead is None:
+        return Finding.PROVED_BETTER, "is", f"; whether it was ahead over {LATELY} is not known."
+    if not ahead:
+        whom = "every other variant" if best.control else "the control"
+        return Finding.WAS_BEST, "was best, recently not:", f", but not ahead of {whom} over {LATELY}."
+    return None
 
 
 def _ahead_lately(grounds: Grounds, best: VariantReport) -> bool | None:
@@ -97,13 +113,13 @@ def _ahead_lately(grounds: Grounds, best: VariantReport) -> bool | None:
 
 def _no_difference(grounds: Grounds) -> Advice | None:
     alike = grounds.against_control(ProofKind.NO_DIFFERENCE)
-    rivals = {rival.key for rival in grounds.rivals}
-    share = grounds.experiment.definition.smallest_lift
-    if not rivals or not rivals <= alike or share is None:
+    proofs = [alike[rival.key] for rival in grounds.rivals if rival.key in alike]
+    margins = [proof.margin for proof in proofs if proof.margin is not None]
+    if not margins or not len(grounds.rivals) == len(proofs) == len(margins):
         return None
-    text = f"No difference larger than {100 * share:.3g}% from the control '{grounds.control.name}' (proved"
+    text = f"No difference larger than {100 * max(margins):.3g}% from the control '{grounds.control.name}'"
     advice = _next(grounds, "Stop, and keep whichever is simplest.")
-    return Advice(Finding.NO_DIFFERENCE, f"{text}, on average {_since(grounds)}). {advice}".strip())
+    return Advice(Finding.NO_DIFFERENCE, f"{text} (proved, on average since {grounds.since(proofs)}). {advice}".strip())
 
 
 def _better(grounds: Grounds) -> Advice | None:
@@ -128,8 +144,10 @@ def _worse(grounds: Grounds) -> Advice | None:
 
 
 def _told_from_control(grounds: Grounds, kind: ProofKind) -> set[str]:
-    """Return the variants that are proved so: by stored proofs, or by the sums where nothing was analysed."""
-    proved = grounds.against_control(kind)
+    """Return the variants that are proved so: by stored proofs, and by the sums alone where nothing was analysed."""
+    proved = set(grounds.against_control(kind))
+    if grounds.facts.analysis is not None:
+        return proved
     up = (kind is ProofKind.BETTER) == grounds.experiment.objective.better_up
     pairs = [(rival.key, rival.contrast) for rival in grounds.rivals if rival.contrast is not None]
     return proved | {key for key, contrast in pairs if (contrast.low > 0 if up else contrast.high < 0)}
@@ -138,7 +156,7 @@ def _told_from_control(grounds: Grounds, kind: ProofKind) -> set[str]:
 def _undecided(grounds: Grounds) -> Advice:
     lead = "Finished" if grounds.over else f"Keep running{_left(grounds)}"
     believed = [(variant.belief_best, variant) for variant in grounds.variants if variant.belief_best is not None]
-    if not isinstance(grounds.facts.split, Missing):
+    if _fixed_split(grounds):
         return Advice(Finding.KEEP_RUNNING, f"{lead}: no variant is proved better than the control yet.")
     if not believed:
         return Advice(Finding.KEEP_RUNNING, f"{lead}: nothing is proved yet.")
@@ -147,13 +165,16 @@ def _undecided(grounds: Grounds) -> Advice:
     return Advice(Finding.BELIEF_ONLY, text, best.key)
 
 
+def _fixed_split(grounds: Grounds) -> bool:
+    facts = grounds.facts
+    if facts.analysis is not None:
+        return facts.survey.engine is Engine.FIXED
+    return not isinstance(facts.split, Missing)
+
+
 def _gain(grounds: Grounds, rival: VariantReport) -> float:
     difference = 0.0 if rival.contrast is None else rival.contrast.difference
     return difference if grounds.experiment.objective.better_up else -difference
-
-
-def _since(grounds: Grounds) -> str:
-    return f"since {grounds.facts.course.date}"
 
 
 def _left(grounds: Grounds) -> str:

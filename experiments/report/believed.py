@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bandit.registry import REGISTRY
 from experiments.model import Experiment
-from experiments.report.facts import Facts
+from experiments.report.facts import CHANGED, Facts
 from experiments.report.numbers import BeliefLift
 from experiments.statistics.belief import Belief, belief, beta_lift, normal_lift
 from experiments.statistics.moments import Missing, Moments
@@ -39,6 +39,8 @@ def _belief(facts: Facts) -> Belief | Missing:
     metric = facts.experiment.objective
     if _chooses_by_visitor(facts.experiment):
         return Missing("the policy chooses by the visitor's context, so that no one variant need be best")
+    if facts.pooled:
+        return Missing(CHANGED)
     if not all(math.isfinite(moments.total + moments.squares) for moments in facts.objective):
         return Missing("the sums are not finite numbers")
     if metric.binary and not all(0 <= moments.nonzero == moments.total <= moments.rows for moments in facts.objective):

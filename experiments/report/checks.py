@@ -24,7 +24,7 @@ def run_checks(facts: Facts, *, left: float | None = None) -> tuple[Check, ...]:
 def check_data(facts: Facts) -> Check:
     """Has anything matured?"""
     waiting = max(facts.health.decisions - facts.rows, 0)
-    if facts.rows:
+    if facts.rows > 0:
         return Check("data", Level.OK, f"{facts.rows} rows have matured.")
     if facts.health.decisions == 0:
         return Check("data", Level.INFO, "No decision has been logged yet.", "Call POST /choose for a visitor.")
@@ -43,11 +43,15 @@ def check_contents(facts: Facts) -> Check | None:
     """Did variants show the same all the time?"""
     if not facts.course.changed:
         return None
+    counted = (
+        "visitors and rates are still those of before and after together, and nothing is compared"
+        if facts.pooled
+        else f"visitors, rates, intervals and proofs count from {facts.course.date} on"
+    )
     return Check(
         "contents",
         Level.WARNING,
-        f"What a variant shows was changed under its key, in version {facts.course.version}: intervals and proofs "
-        f"count from {facts.course.date} on.",
+        f"What a variant shows was changed under its key, in version {facts.course.version}: {counted}.",
         "Add a changed page as a variant of its own, so that both can be compared.",
     )
 
@@ -76,9 +80,10 @@ def check_rewards(facts: Facts) -> Check | None:
     """Do rewards find their decisions?"""
     health = facts.health
     troubles = {"belong to no known decision": health.unmatched, "contradict an earlier one": health.conflicting}
-    if not any(troubles.values()):
-        return Check("rewards", Level.OK, f"{health.rewards} rewards came in.") if health.rewards else None
-    said = ", ".join(f"{count} {trouble}" for trouble, count in troubles.items() if count)
+    found = {trouble: count for trouble, count in troubles.items() if count > 0}
+    if not found:
+        return Check("rewards", Level.OK, f"{health.rewards} rewards came in.") if health.rewards > 0 else None
+    said = ", ".join(f"{count} {trouble}" for trouble, count in found.items())
     return Check("rewards", Level.WARNING, f"Of {health.rewards} rewards {said}.", "They are kept, but not counted.")
 
 

@@ -9,6 +9,7 @@ from experiments.analysis.values import ContrastFinding, VariantFinding
 from experiments.model import ProofKind
 from experiments.report.facts import Facts
 from experiments.report.numbers import Contrast, FinalTest
+from experiments.report.proofs import is_current
 
 ALWAYS_VALID = "always valid, 95%"
 MOST = 690.0
@@ -26,14 +27,23 @@ def finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
+def shown(finding: VariantFinding | None) -> VariantFinding | None:
+    """Return the finding, if its limits can be shown."""
+    return None if finding is None or why_hidden(finding) else finding
+
+
+def why_hidden(finding: VariantFinding | None) -> str:
+    """Return what keeps a variant's limits from being shown; nothing where they are."""
+    if finding is None:
+        return "the variant is not part of the analysis"
+    known = finite(finding.low) is not None and finite(finding.high) is not None
+    return finding.reason or ("" if known else "the sums are not finite numbers")
+
+
 def label(finding: VariantFinding | None) -> str:
     """Return what a variant's limits are, or why they are not shown."""
-    if finding is None:
-        return "not shown: the variant is not part of the analysis"
-    if finding.reason:
-        return f"not shown: {finding.reason}"
-    missing = finite(finding.low) is None or finite(finding.high) is None
-    return "not shown: the sums are not finite numbers" if missing else ALWAYS_VALID
+    why = why_hidden(finding)
+    return f"not shown: {why}" if why else ALWAYS_VALID
 
 
 def audit_label(finding: VariantFinding | None) -> str:
@@ -84,11 +94,12 @@ def why_not(finding: ContrastFinding | None) -> str:
 
 
 def proofs_against(facts: Facts, metric: str, *, other: str) -> Mapping[str, ProofKind]:
-    """Return what was proved last of each variant against another one, about today's contents and everybody."""
+    """Return what says most of each variant against another one, about today's contents and everybody."""
     found: dict[str, ProofKind] = {}
     for proof in facts.proofs:
-        about = proof.metric == metric and proof.segment is None and proof.since == facts.course.version
-        if about and proof.other in (None, other) and proof.kind is not ProofKind.PERSONALISED:
+        about = proof.metric == metric and proof.segment is None
+        pair = proof.other == other or (proof.kind is ProofKind.BEST and other in proof.rivals)
+        if about and pair and is_current(proof, facts.experiment.definition, facts.course.version):
             found[proof.variant] = _telling(found.get(proof.variant), proof.kind)
     return found
 

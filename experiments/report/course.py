@@ -11,9 +11,10 @@ from experiments.model import Micros, State
 from experiments.store import ExperimentVersion
 
 DAY: Micros = 86_400_000_000
+WEEK: Micros = 7 * DAY
 YEAR = 366.0
 WHOLE_WEEKS = 14.0
-"""Days that a proof waits before it is advice: every weekday twice, since visitors of a Sunday are others."""
+"""Days of data that a proof waits for before it is advice: every weekday twice, as visitors of a Sunday are others."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -29,11 +30,22 @@ class Course:
     """Days of running since, pauses left out."""
     changed: bool = False
     """Whether a variant showed something else under its key before."""
+    pauses: tuple[tuple[Micros, Micros], ...] = ()
+    """From when to when it did not run since."""
 
     @property
     def date(self) -> str:
         """The day on which it began, in UTC."""
         return "the start" if self.since is None else date(self.since)
+
+    def ran(self, start: Micros, end: Micros) -> float:
+        """Return the days of running between two times.
+
+        >>> Course(days=9.0, pauses=((2 * DAY, 5 * DAY),)).ran(1 * DAY, 8 * DAY)
+        4.0
+        """
+        paused = sum(max(min(until, end) - max(begun, start), 0) for begun, until in self.pauses)
+        return min(max(end - start - paused, 0) / DAY, self.days)
 
 
 def date(time: Micros) -> str:
@@ -77,15 +89,12 @@ def course_of(
     since_time = next((version.time for version in versions if version.version == since and changed), span[0])
     begun = max(since_time, span[0])
     if not versions or versions[-1].experiment.imported:
-        ran = span[1] - begun
-    else:
-        ends = [*(version.time for version in versions[1:]), now]
-        ran = sum(
-            max(end - max(version.time, begun), 0)
-            for version, end in zip(versions, ends, strict=True)
-            if version.state is State.RUNNING
-        )
-    return Course(since=begun, version=since, days=max(ran, 0) / DAY, changed=changed)
+        return Course(since=begun, version=since, days=max(span[1] - begun, 0) / DAY, changed=changed)
+    ends = [*(version.time for version in versions[1:]), now]
+    parts = [(version.state, max(version.time, begun), end) for version, end in zip(versions, ends, strict=True)]
+    ran = sum(max(end - start, 0) for state, start, end in parts if state is State.RUNNING)
+    pauses = tuple((start, end) for state, start, end in parts if state is not State.RUNNING and start < end)
+    return Course(since=begun, version=since, days=ran / DAY, changed=changed, pauses=pauses)
 
 
 def started(versions: Sequence[ExperimentVersion]) -> int:

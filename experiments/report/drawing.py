@@ -20,7 +20,7 @@ BIAS_ALPHA = 0.01
 def check_split(facts: Facts) -> Check | None:
     """Did the split arrive that was asked for? Valid at every look."""
     counts, weights = _drawn(facts)
-    if len(weights) < 2 or not sum(counts.values()):
+    if len(weights) < 2 or sum(counts.values()) == 0:
         return None
     p = ratio.p_value([counts.get(key, 0) for key in weights], list(weights.values()))
     if p > ratio.ALARM:
@@ -66,7 +66,7 @@ def check_crossing(facts: Facts) -> Check | None:
     by_variant = ", ".join(
         f"'{facts.names.get(key, key)}' {count / analysis.visitors[key]:.1%}"
         for key, count in analysis.crossings.items()
-        if analysis.visitors[key]
+        if analysis.visitors[key] > 0
     )
     return Check(
         "crossing",
@@ -100,7 +100,7 @@ def check_bias(facts: Facts) -> Check | None:
 def _drawn(facts: Facts) -> tuple[dict[str, int], dict[str, float]]:
     """Return the rows of each variant, and the shares of the one weight vector in force; none where there were more."""
     analysis = facts.analysis
-    if analysis is not None and analysis.rows:
+    if analysis is not None and analysis.rows > 0:
         weights = (facts.survey.engine is Engine.FIXED and analysis.weights) or {}
         return analysis.visitors, {key: weight for key, weight in weights.items() if weight > 0}
     if not isinstance(facts.split, Split):

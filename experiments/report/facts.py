@@ -1,15 +1,16 @@
-"""What a report is made from: the store's sums, added over phases, and how the traffic was split."""
+"""What a report is made from: the analysis, the store's sums over all phases, and how the traffic was split."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from bandit.validation import InvalidInput
 from experiments.analysis.analysis import Analysis
 from experiments.analysis.inference import Survey, survey
+from experiments.keeper.counter import History, as_of
 from experiments.model import Experiment, Micros, Proof, Variant
 from experiments.report.course import Course, contents_since, course_of
 from experiments.report.split import Split, split_of
@@ -19,6 +20,8 @@ from experiments.statistics.moments import Missing, Moments
 from experiments.store import ExperimentVersion, Health, Store, TrafficBucket, VariantSums
 
 NOT_ANALYSED = "nothing has been analysed yet: there are no intervals but those of a fixed split"
+
+CHANGED = "what a variant shows was changed, and rows from before and after have not been told apart yet"
 
 MADE_ANEW = "the analysis is being made anew from the rows; intervals come back by themselves"
 """Said of bytes that cannot be read: whoever keeps the analysis notices them, too."""
@@ -33,7 +36,7 @@ class Facts:
     variants: tuple[Variant, ...]
     """The current variants, then those that were removed while there are rows of them."""
     moments: Mapping[str, Mapping[str, Moments]]
-    """Metric, then variant, to the sums over all phases."""
+    """Metric, then variant, to the sums over all phases, whatever variants showed then; see ``counted``."""
     step: Micros
     """In which ``buckets`` are added up."""
     buckets: Sequence[TrafficBucket]
@@ -54,7 +57,21 @@ class Facts:
         """What the analysis says, else what the sums say."""
         if self.analysis is not None:
             return survey(self.analysis, self.experiment, segments_of={self.experiment.objective.key})
-        return from_sums(self.experiment, self.moments, variants=self.variants, split=self.split)
+        split = Missing(CHANGED) if self.pooled else self.split
+        return from_sums(self.experiment, self.moments, variants=self.variants, split=split)
+
+    @cached_property
+    def counted(self) -> Mapping[str, Mapping[str, Moments]]:
+        """Metric, then variant, to the sums of the rows that count: since contents were changed, if they were."""
+        if self.analysis is None or not self.course.changed:
+            return self.moments
+        ledgers = [self.analysis.ledger(metric.key) for metric in self.experiment.definition.metrics]
+        return {ledger.metric: ledger.moments for ledger in ledgers if ledger is not None}
+
+    @property
+    def pooled(self) -> bool:
+        """Whether the sums mix what a variant showed before and after it was changed."""
+        return self.course.changed and self.analysis is None
 
     @property
     def names(self) -> dict[str, str]:
@@ -68,12 +85,21 @@ class Facts:
 
     @property
     def rows(self) -> int:
-        """Matured analysis rows."""
-        return sum(moments.rows for moments in self.objective)
+        """All matured analysis rows."""
+        return sum(moments.rows for moments in self.moments.get(self.experiment.objective.key, {}).values())
+
+    def days_of(self, keys: Collection[str]) -> float:
+        """Return the days over which all of these variants were counted, pauses left out; 0 if one never was."""
+        if self.analysis is None:
+            return self.course.days
+        firsts = self.analysis.firsts
+        if not keys or not firsts.keys() >= set(keys):
+            return 0.0
+        return self.course.ran(max(firsts[key] for key in keys), self.analysis.last)
 
     def moments_of(self, metric: str) -> tuple[Moments, ...]:
-        """A metric's moments in the order of ``variants``; empty ones where nothing has matured."""
-        found = self.moments.get(metric, {})
+        """A metric's ``counted`` moments in the order of ``variants``; empty ones where nothing has matured."""
+        found = self.counted.get(metric, {})
         return tuple(found.get(variant.key, Moments()) for variant in self.variants)
 
 
@@ -107,7 +133,7 @@ def gather(store: Store, experiment: Experiment, *, now: Micros) -> Facts:
 
 
 def read_analysis(store: Store, experiment: Experiment, *, rows: int) -> tuple[Analysis | None, str]:
-    """Return the stored analysis, fitted to the experiment as it is, and what it lacks of so many rows."""
+    """Return the stored analysis as the experiment is now, version by version, and what it lacks of so many rows."""
     state = store.analysis_state(experiment.id)
     if state is None:
         return None, NOT_ANALYSED
@@ -115,8 +141,7 @@ def read_analysis(store: Store, experiment: Experiment, *, rows: int) -> tuple[A
         analysis = Analysis.from_bytes(state.blob)
     except InvalidInput:
         return None, MADE_ANEW
-    if analysis.version < experiment.version:
-        analysis = analysis.fitted(experiment)
+    analysis = as_of(analysis, experiment.version, History(store, experiment.key))
     behind = f"{state.seq} of {rows} matured rows have been analysed so far; the rest follows"
     return analysis, behind if state.seq < rows else ""
 

@@ -25,8 +25,8 @@ def days_left(facts: Facts) -> float | None:
     Every difference of the leading variant from another enabled one has to be proved, and two whole weeks to be over.
     None where nobody is asked, and where there is too little to tell.
     """
-    days, found = facts.course.days, facts.survey.of(facts.experiment.objective.key)
-    if facts.analysis is None or facts.experiment.state is not State.RUNNING or days <= 0:
+    found = facts.survey.of(facts.experiment.objective.key)
+    if facts.analysis is None or facts.experiment.state is not State.RUNNING:
         return None
     pairs = _leading(facts, found)
     if not pairs:
@@ -35,8 +35,11 @@ def days_left(facts: Facts) -> float | None:
     needed = _fixed(facts, pairs) if fixed else _adaptive(facts, facts.analysis, pairs)
     if needed is None:
         return None
-    left = [max(rows / pair.rows - 1, 0.0) * days for pair, rows in zip(pairs, needed, strict=True)]
-    return min(max(*left, WHOLE_WEEKS - days, 0.0), LONGEST)
+    days = [facts.days_of((pair.variant, pair.other)) for pair in pairs]
+    if min(days) <= 0:
+        return None
+    left = [max(rows / pair.rows - 1, 0.0) * ran for pair, rows, ran in zip(pairs, needed, days, strict=True)]
+    return min(max(*left, WHOLE_WEEKS - min(days), 0.0), LONGEST)
 
 
 def multiplicity(facts: Facts) -> Multiplicity | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from experiments.analysis.values import MetricFindings
 from experiments.model import Metric, MetricKind
-from experiments.report.compared import compared, finite, label, proofs_against, why_not
+from experiments.report.compared import compared, finite, label, proofs_against, shown, why_not
 from experiments.report.facts import Facts
 from experiments.report.final import finals
 from experiments.report.numbers import MetricReport, MetricValue
@@ -41,7 +41,7 @@ def _values(facts: Facts, metric: Metric, findings: MetricFindings) -> tuple[Met
     values = []
     for variant, (moments, observed) in zip(facts.variants, _observed(facts, metric), strict=True):
         key, mean = variant.key, means.get(variant.key)
-        shown = None if label(mean).startswith("not shown") else mean
+        found = shown(mean)
         against = None if key == control else compared(contrasts.get(key), proved=proved.get(key), final=tests.get(key))
         values.append(
             MetricValue(
@@ -49,9 +49,9 @@ def _values(facts: Facts, metric: Metric, findings: MetricFindings) -> tuple[Met
                 rows=moments.rows,
                 total=finite(moments.total),
                 mean=finite(observed),
-                estimate=None if shown is None else finite(shown.estimate),
-                low=None if shown is None else finite(shown.low),
-                high=None if shown is None else finite(shown.high),
+                estimate=None if found is None else finite(found.estimate),
+                low=None if found is None else finite(found.low),
+                high=None if found is None else finite(found.high),
                 interval=label(mean),
                 contrast=against,
                 compared="" if key == control else why_not(contrasts.get(key)),
@@ -65,4 +65,4 @@ def _observed(facts: Facts, metric: Metric) -> list[tuple[Moments, float | None]
     if metric.kind is not MetricKind.RATIO or metric.numerator is None or metric.denominator is None:
         return [(moments, moments.mean) for moments in facts.moments_of(metric.key)]
     pairs = zip(facts.moments_of(metric.numerator), facts.moments_of(metric.denominator), strict=True)
-    return [(above, above.total / below.total if below.total else None) for above, below in pairs]
+    return [(above, above.total / below.total if below.total != 0 else None) for above, below in pairs]

@@ -78,7 +78,7 @@ class BeliefLift:
 
 @dataclass(frozen=True, slots=True)
 class VariantReport:
-    """The objective metric of one variant, over all phases."""
+    """The objective metric of one variant, over all phases since what variants show was last changed."""
 
     key: str
     name: str
@@ -115,7 +115,7 @@ class VariantReport:
     """What the audit line is (limits without asymptotics, for bounded rewards), or 'not shown: ' and why."""
     belief_lift: BeliefLift | None = None
     recent: float | None = None
-    """Difference from the control over the last seven days: a direction, not a proof."""
+    """Difference from the control over the last seven days that were counted: a direction, not a proof."""
     compared: str = ""
     """'not shown: ' and why, where ``contrast`` is missing and this is not the control."""
 

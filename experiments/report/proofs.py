@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from experiments.model import Definition, Proof, ProofKind
-from experiments.report.course import Course
+from experiments.report.course import Course, date
 from experiments.report.values import ProofReport
 
 
@@ -19,7 +19,7 @@ def proof_reports(
     proofs
         As the store keeps them.
     definition
-        For the margins that they speak of.
+        As it is now.
     names
         From the key of every variant there ever was to its name.
     course
@@ -28,10 +28,18 @@ def proof_reports(
     return tuple(_report(proof, definition, names, course) for proof in proofs)
 
 
+def is_current(proof: Proof, definition: Definition, version: int) -> bool:
+    """Say whether a proof speaks of the contents of that version and, if it is about the best, of all variants of now.
+
+    A variant that was added, or enabled again, after a ``BEST`` was proved may be better still.
+    """
+    if proof.since != version:
+        return False
+    enabled = {variant.key for variant in definition.variants if variant.enabled}
+    return proof.kind is not ProofKind.BEST or enabled <= {proof.variant, *proof.rivals}
+
+
 def _report(proof: Proof, definition: Definition, names: Mapping[str, str], course: Course) -> ProofReport:
-    current = proof.since == course.version
-    when = f"since {course.date}" if current else f"with the contents of version {proof.since}, which were changed"
-    whom = "" if proof.segment is None else f" where {proof.segment}"
     return ProofReport(
         kind=proof.kind,
         metric=proof.metric,
@@ -41,48 +49,73 @@ def _report(proof: Proof, definition: Definition, names: Mapping[str, str], cour
         time=proof.time,
         seq=proof.seq,
         since=proof.since,
-        current=current,
+        current=is_current(proof, definition, course.version),
         estimate=proof.estimate,
         low=proof.low,
         high=proof.high,
         alpha=proof.alpha,
-        text=f"{_claim(proof, definition, names)}{whom}, on average {when}.",
+        text=_sentence(proof, definition, names, course),
+        margin=proof.margin,
+        first=proof.first if proof.first > 0 else None,
+        rivals=proof.rivals,
     )
+
+
+def _sentence(proof: Proof, definition: Definition, names: Mapping[str, str], course: Course) -> str:
+    whom = "" if proof.segment is None else f" where {proof.segment}"
+    return f"{_claim(proof, definition, names)}{whom}, on average {_when(proof, course)}."
+
+
+def _when(proof: Proof, course: Course) -> str:
+    """Return the days that the average is of: from the first row that counts to the look that proved it."""
+    until = date(proof.time)
+    if proof.first > 0:
+        start = f"from {date(proof.first)} to {until}"
+    else:
+        start = f"from {course.date} to {until}" if proof.since == course.version else f"until {until}"
+    return start if proof.since == course.version else f"{start}, of what version {proof.since} showed"
 
 
 def _claim(proof: Proof, definition: Definition, names: Mapping[str, str]) -> str:
     """Return what is said of the variant, without when and of whom."""
-    name = f"'{names.get(proof.variant, proof.variant)}'"
-    other = "all others" if proof.other is None else f"'{names.get(proof.other, proof.other)}'"
-    margin = _percent(_margin(proof, definition))
+    name, metric = _name(proof.variant, names), proof.metric
+    other = "all others" if proof.other is None else _name(proof.other, names)
+    margin = _percent(proof.margin)
     match proof.kind:
         case ProofKind.BEST:
-            return f"{name} is proved best by {proof.metric}"
+            return f"{name} is proved best by {metric}{_among(proof, definition, names)}"
         case ProofKind.BETTER:
-            return f"{name} is proved better than {other} by {proof.metric}"
+            return f"{name} is proved better than {other} by {metric}"
         case ProofKind.WORSE:
-            return f"{name} is proved worse than {other} by {proof.metric}"
+            return f"{name} is proved worse than {other} by {metric}"
         case ProofKind.NOT_WORSE:
-            return f"{name} is proved not worse than {other}{margin and f' by more than {margin}'} of {proof.metric}"
+            worse = f"at most {margin} worse" if margin else "not worse"
+            return f"{name} is proved {worse} than {other} by {metric}"
         case ProofKind.NO_DIFFERENCE:
-            return f"Between {name} and {other} no difference{margin and f' larger than {margin}'} of {proof.metric}"
+            apart = f"by less than {margin}" if margin else "by less than would matter"
+            return f"{name} and {other} are proved to differ {apart} in {metric}"
         case ProofKind.HARMED:
-            return f"{name} is proved to hurt the guardrail {proof.metric}"
+            return f"{name} is proved to hurt the guardrail {metric}{margin and f' by more than {margin}'}"
         case ProofKind.PERSONALISED:
-            return f"Choosing by visitor is proved better than {name} for everybody, by {proof.metric},"
+            return f"Choosing by visitor is proved better than {name} for everybody by {metric}"
 
 
-def _margin(proof: Proof, definition: Definition) -> float:
-    if proof.kind is ProofKind.NO_DIFFERENCE:
-        return definition.smallest_lift or 0.0
-    metric = next((metric for metric in definition.metrics if metric.key == proof.metric), None)
-    return 0.0 if metric is None else metric.margin
+def _among(proof: Proof, definition: Definition, names: Mapping[str, str]) -> str:
+    """Return the variants that a best one was best of, where they are not all that are enabled now."""
+    if is_current(proof, definition, proof.since) or not proof.rivals:
+        return ""
+    others = [_name(key, names) for key in proof.rivals]
+    return f" among {', '.join([_name(proof.variant, names), *others[:-1]])} and {others[-1]}"
 
 
-def _percent(share: float) -> str:
+def _name(key: str, names: Mapping[str, str]) -> str:
+    return f"'{names.get(key, key)}'"
+
+
+def _percent(share: float | None) -> str:
     """Return a share as a percentage; nothing of none.
 
-    >>> _percent(0.05), _percent(0.0)
-    ('5%', '')
+    >>> _percent(0.05), _percent(0.0), _percent(None)
+    ('5%', '', '')
     """
-    return f"{100 * share:.3g}%" if share > 0 else ""
+    return f"{100 * share:.3g}%" if share is not None and share > 0 else ""

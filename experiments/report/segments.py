@@ -11,7 +11,7 @@ from bandit.types import Floats
 from experiments.analysis import Analysis, Engine, MetricFindings, why_no_segments
 from experiments.analysis import SegmentValue as Place
 from experiments.model import Experiment
-from experiments.report.compared import compared, finite, label, why_not
+from experiments.report.compared import compared, finite, label, shown, why_not
 from experiments.report.facts import Facts
 from experiments.report.numbers import SegmentReport, SegmentValue, SegmentVariant
 from experiments.statistics.adaptive.inference import means
@@ -27,11 +27,11 @@ def segment_reports(facts: Facts) -> tuple[SegmentReport, ...]:
     """Return the segments in the order of the experiment; of an undeclared value only where there are rows."""
     metric = facts.experiment.objective.key
     found = [(place, facts.survey.of(metric, place)) for place in facts.survey.segments]
-    shown = [(place, findings) for place, findings in found if findings.rows or place.value != OTHER]
+    shown = [(place, findings) for place, findings in found if findings.rows > 0 or place.value != OTHER]
     reports = []
     for attribute, grouped in groupby(shown, key=lambda pair: pair[0].attribute):
         pairs = list(grouped)
-        points = _points(facts, [place for place, findings in pairs if findings.rows])
+        points = _points(facts, [place for place, findings in pairs if findings.rows > 0])
         values = tuple(_value(facts, place.value, findings, points) for place, findings in pairs)
         reports.append(SegmentReport(attribute, values))
     return tuple(reports)
@@ -57,17 +57,16 @@ def _value(facts: Facts, value: str, findings: MetricFindings, points: Points) -
     rows = {} if ledger is None else {key: moments.rows for key, moments in ledger.moments.items()}
     variants = []
     for mean in findings.variants:
-        key, text = mean.variant, label(mean)
-        shown = None if text.startswith("not shown") else mean
+        key, found = mean.variant, shown(mean)
         control = key == facts.experiment.control.key
         variants.append(
             SegmentVariant(
                 key=key,
                 rows=rows.get(key, 0),
-                estimate=None if shown is None else finite(shown.estimate),
-                low=None if shown is None else finite(shown.low),
-                high=None if shown is None else finite(shown.high),
-                interval=text,
+                estimate=None if found is None else finite(found.estimate),
+                low=None if found is None else finite(found.low),
+                high=None if found is None else finite(found.high),
+                interval=label(mean),
                 point=points.get((value, key)),
                 contrast=None if control else compared(contrasts.get(key)),
                 compared="" if control else why_not(contrasts.get(key)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from experiments.analysis.values import UNIFORM, ContrastFinding, MetricFindings
-from experiments.report.compared import compared, finite, label, why_not
+from experiments.report.compared import compared, finite, label, shown, why_not
 from experiments.report.facts import Facts
 from experiments.report.numbers import Against, ServedContrast, ServedReport
 
@@ -13,11 +13,11 @@ def served_report(facts: Facts, found: MetricFindings) -> ServedReport | None:
     mean = found.served_mean
     if mean is None:
         return None
-    shown = None if label(mean).startswith("not shown") else mean
+    limits = shown(mean)
     return ServedReport(
-        estimate=None if shown is None else finite(shown.estimate),
-        low=None if shown is None else finite(shown.low),
-        high=None if shown is None else finite(shown.high),
+        estimate=None if limits is None else finite(limits.estimate),
+        low=None if limits is None else finite(limits.low),
+        high=None if limits is None else finite(limits.high),
         interval=label(mean),
         contrasts=tuple(_against(facts, contrast) for contrast in found.served),
     )

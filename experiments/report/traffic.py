@@ -54,10 +54,10 @@ def total_shares(buckets: Sequence[TrafficBucket]) -> dict[str, float]:
     for bucket in buckets:
         counts[bucket.variant] += bucket.decisions
     whole = counts.total()
-    return {key: count / whole for key, count in counts.items()} if whole else {}
+    return {key: count / whole for key, count in counts.items()} if whole > 0 else {}
 
 
 def current_shares(latest: Sequence[TrafficBucket]) -> dict[str, float]:
     """The mean logged probability of each variant in the last bucket: where traffic goes, the luck of draws aside."""
     whole = sum(bucket.decisions for bucket in latest)
-    return {bucket.variant: bucket.propensity_sum / whole for bucket in latest} if whole else {}
+    return {bucket.variant: bucket.propensity_sum / whole for bucket in latest} if whole > 0 else {}

@@ -36,7 +36,7 @@ class Finding(StrEnum):
     BELIEF_ONLY = "belief_only"
     FINISHED = "finished"
     SHIP = "ship"
-    """Proved best on average, for two whole weeks at least, and ahead over the last seven days too."""
+    """Proved best on average, of two whole weeks at least, and ahead over the last seven days that were counted."""
     WAS_BEST = "was_best"
     """Proved best on average, but not ahead lately."""
     NO_DIFFERENCE = "no_difference"
@@ -83,17 +83,24 @@ class ProofReport:
     since: int
     """The version of the experiment whose contents it speaks of."""
     current: bool
-    """Whether those are the contents of today."""
+    """Whether those are the contents of today and, of a ``BEST``, it beats every variant that is enabled today."""
     estimate: float
     low: float | None
     high: float | None
     alpha: float
     text: str
     """The statement in a sentence."""
+    margin: float | None = None
+    """The relative margin that it was proved against, where there was one."""
+    first: Micros | None = None
+    """From when on all that it speaks of was counted; None where that is not known."""
+    rivals: tuple[str, ...] = ()
+    """Of a ``BEST``: the variants that it beats, all that were enabled then."""
 
     def to_json(self) -> dict[str, Any]:
-        """The proof with an ISO time."""
-        return {**msgspec.to_builtins(self), "time": iso(self.time)}
+        """The proof with ISO times."""
+        first = None if self.first is None else iso(self.first)
+        return {**msgspec.to_builtins(self), "time": iso(self.time), "first": first}
 
 
 @dataclass(frozen=True, slots=True)

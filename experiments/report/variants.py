@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from experiments.analysis.values import ContrastFinding, MetricFindings, VariantFinding
 from experiments.model import ProofKind, Variant
 from experiments.report.believed import Beliefs
-from experiments.report.compared import audit_label, compared, finite, label, proofs_against, why_not
+from experiments.report.compared import audit_label, compared, finite, label, proofs_against, shown, why_not
 from experiments.report.facts import Facts
 from experiments.report.final import finals
 from experiments.report.numbers import FinalTest, VariantReport
@@ -45,7 +45,7 @@ class _View:
     def row(self, variant: Variant, moments: Moments) -> VariantReport:
         """Return the row of one variant."""
         key, mean = variant.key, self._means.get(variant.key)
-        shown = None if label(mean).startswith("not shown") else mean
+        found = shown(mean)
         control = key == self._control
         contrast = self._contrasts.get(key)
         return VariantReport(
@@ -57,15 +57,15 @@ class _View:
             conversions=moments.nonzero,
             total=finite(moments.total),
             rate=finite(moments.mean),
-            low=None if shown is None else finite(shown.low),
-            high=None if shown is None else finite(shown.high),
+            low=None if found is None else finite(found.low),
+            high=None if found is None else finite(found.high),
             interval=label(mean),
             share=self._share.get(key, 0.0) if self._share else None,
             share_now=self._share_now.get(key, 0.0) if self._share_now else None,
             belief_best=self._beliefs.best.get(key),
             expected_loss=self._beliefs.loss.get(key),
             contrast=None if control else compared(contrast, proved=self._proved.get(key), final=self._finals.get(key)),
-            estimate=None if shown is None else finite(shown.estimate),
+            estimate=None if found is None else finite(found.estimate),
             audit_low=None if mean is None else finite(mean.audit_low),
             audit_high=None if mean is None else finite(mean.audit_high),
             audit=audit_label(mean),

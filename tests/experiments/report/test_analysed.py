@@ -229,6 +229,6 @@ def test_proofs_are_told_with_their_date(moved: Facts) -> None:
     proof = Proof(ProofKind.BETTER, "purchase", "b", "a", "device=mobile", 900, NOW, 1, 0.1, 0.05, 0.15, 0.05)
     report = report_of(replace(moved, proofs=(proof,)))
     assert report.proofs[0].text == (
-        "'b' is proved better than 'a' by purchase where device=mobile, on average since 2025-12-12."
+        "'b' is proved better than 'a' by purchase where device=mobile, on average from 2025-12-12 to 2026-01-01."
     )
     assert report.proofs_of("purchase", "b") == report.proofs

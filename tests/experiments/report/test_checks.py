@@ -104,7 +104,7 @@ def test_changed_contents_are_dated() -> None:
     course = Course(since=NOW - 3 * DAY, version=4, days=3, changed=True)
     check = check_of(report_of(replace(facts, course=course)), "contents")
     assert check is not None
-    assert "in version 4: intervals and proofs count from 2025-12-29 on" in check.message
+    assert "in version 4: visitors, rates, intervals and proofs count from 2025-12-29 on" in check.message
 
 
 def test_too_little_exploration_says_how_long_a_proof_would_take() -> None:
