@@ -64,7 +64,7 @@ def answer(text: str) -> str:
     """Return what the process prints for what it was told.
 
     >>> answer('{"baseline": 2, "lift": 0.1}')
-    '{"error": "the baseline of a proportion must be between 0 and 1, found 2"}'
+    '{"error": "baseline must be a rate between 0 and 1 unless sd is given, found 2"}'
     """
     try:
         found: Plan = plan(**json.loads(text), method=Method.BANDIT)

@@ -19,6 +19,8 @@ from sqlalchemy.engine import make_url
 from experiments.store import Store, migrate
 from experiments.tables import Base
 
+pytest.register_assert_rewrite("tests.store")  # its assertions run inside other tests
+
 ROOT = Path(__file__).parents[1]
 BROWSER_MS = 180_000
 """How long a page may take: a guard against hanging, not a measure."""

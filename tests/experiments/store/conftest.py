@@ -16,8 +16,6 @@ from experiments.model import Experiment, State
 from experiments.records import DecisionRecord, Record, RewardRecord
 from experiments.store import AnalysisRow, Step, Store, TrafficBucket, VariantSums
 
-pytest.register_assert_rewrite("tests.store")
-
 SECOND = 1_000_000
 WINDOW = 60
 START = 1_800_000_000_000_000
