@@ -14,6 +14,8 @@ from experiments.report.values import Advice, Finding, Level
 from experiments.statistics.moments import Missing
 
 LATELY = "the last seven days that were counted"
+MOST = 0.99
+"""The largest chance that is written out."""
 
 
 def advise(grounds: Grounds) -> Advice:
@@ -72,7 +74,9 @@ def _best(grounds: Grounds) -> Advice | None:
     proof, best = next(((proof, best) for proof, best in reversed(found) if best is not None), (None, None))
     if proof is None or best is None:
         return None
-    said = f"proved best on average since {grounds.since([proof])}{_lift(best.contrast)}"
+    lift = _lift(best.contrast)
+    against = lift and f"{lift} compared with '{grounds.control.name}'"
+    said = f"proved best on average since {grounds.since([proof])}{against}"
     if (why := _unsure(grounds, best)) is not None:
         finding, lead, tail = why
         text = f"'{best.name}' {lead} {said}{tail} {_next(grounds, 'Keep running.')}"
@@ -161,7 +165,7 @@ def _undecided(grounds: Grounds) -> Advice:
     if not believed:
         return Advice(Finding.KEEP_RUNNING, f"{lead}: nothing is proved yet.")
     chance, best = max(believed, key=lambda pair: pair[0])
-    text = f"{lead}: '{best.name}' is believed to be best ({chance:.0%}), which is a belief and not a proof."
+    text = f"{lead}: '{best.name}' is believed to be best ({_share(chance)}), which is a belief and not a proof."
     return Advice(Finding.BELIEF_ONLY, text, best.key)
 
 
@@ -188,6 +192,11 @@ def _lift(contrast: Contrast | None) -> str:
     if contrast.lift_low <= 0 <= contrast.lift_high:
         return ""
     return f", by {contrast.lift_low:+.1%} to {contrast.lift_high:+.1%}"
+
+
+def _share(chance: float) -> str:
+    """Return a chance as a percentage, never as a certainty."""
+    return "more than 99%" if chance > MOST else f"{chance:.0%}"
 
 
 def _next(grounds: Grounds, text: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from bandit.delays import ENOUGH
 from experiments.definition import LATE_SECONDS
 from experiments.delayed import learns_open_rows
+from experiments.model import UnitKind
 from experiments.report.drawing import check_bias, check_crossing, check_propensities, check_split
 from experiments.report.exploring import check_exploration
 from experiments.report.facts import Facts
@@ -25,11 +26,15 @@ def check_data(facts: Facts) -> Check:
     """Has anything matured?"""
     waiting = max(facts.health.decisions - facts.rows, 0)
     if facts.rows > 0:
-        return Check("data", Level.OK, f"{facts.rows} rows have matured.")
+        return Check("data", Level.OK, f"{facts.rows} {_units(facts)} are counted: their reward windows have closed.")
     if facts.health.decisions == 0:
         return Check("data", Level.INFO, "No decision has been logged yet.", "Call POST /choose for a visitor.")
     window = facts.experiment.definition.window // 1_000_000
     return Check("data", Level.INFO, f"{waiting} decisions wait for their reward window of {window} s to close.")
+
+
+def _units(facts: Facts) -> str:
+    return "visitors" if facts.experiment.definition.unit is UnitKind.VISITOR else "decisions"
 
 
 def check_analysis(facts: Facts) -> Check | None:

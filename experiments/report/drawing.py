@@ -62,7 +62,7 @@ def check_crossing(facts: Facts) -> Check | None:
     crossed = sum(analysis.crossings.values())
     share = crossed / analysis.rows
     if share <= CROSSED:
-        return Check("crossing", Level.OK, f"{share:.1%} of visitors were served another variant, too.")
+        return Check("crossing", Level.OK, f"{crossed} of {analysis.rows} visitors were served another variant, too.")
     by_variant = ", ".join(
         f"'{facts.names.get(key, key)}' {count / analysis.visitors[key]:.1%}"
         for key, count in analysis.crossings.items()
@@ -87,7 +87,7 @@ def check_bias(facts: Facts) -> Check | None:
         contrast.variant for contrast in found.contrasts if contrast.p_value is not None and contrast.p_value <= limit
     ]
     if not apart:
-        return Check("bias", Level.OK, f"Before they saw anything, visitors did not differ by {name}.")
+        return Check("bias", Level.OK, f"No difference by {name} was found between visitors before they saw anything.")
     names = ", ".join(f"'{facts.names.get(key, key)}'" for key in apart)
     return Check(
         "bias",

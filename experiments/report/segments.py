@@ -44,8 +44,8 @@ def segments_note(facts: Facts) -> str:
     if facts.analysis is None:
         return f"not shown: {facts.missing}"
     return (
-        "Limits are those of each segment alone, at the share of 5% that is left for one of so many comparisons. The "
-        "point is drawn towards what the variant does elsewhere: a belief, not a proof."
+        "Limits are from the visitors of each segment alone; all comparisons within segments share 5%. The point is "
+        "drawn towards what the variant does elsewhere: a belief, not a proof."
     )
 
 
