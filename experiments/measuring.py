@@ -53,7 +53,7 @@ def frozen_measures(old: Definition, new: Definition) -> list[str]:
         changed.append("metrics (the objective)")
     before = {metric.key: metric for metric in old.metrics if metric.role is not Role.OBJECTIVE}
     changed += frozen_metrics(before, (metric for metric in new.metrics if metric.role is not Role.OBJECTIVE))
-    if old.control.key != new.control.key and old.control.key in {variant.key for variant in new.variants}:
+    if _controls_otherwise(old, new):
         changed.append("variants (the control)")
     return changed + [name for name in _PLAN if getattr(old, name) != getattr(new, name)]
 
@@ -66,6 +66,13 @@ def frozen_metrics(before: Mapping[str, Metric], metrics: Iterable[Metric]) -> l
         for name in (*_ROW, *_CLAIM)
         if metric.key in before and getattr(before[metric.key], name) != getattr(metric, name)
     ]
+
+
+def _controls_otherwise(old: Definition, new: Definition) -> bool:
+    """Whether somebody marks another control, or none, while the one before is still there."""
+    marked = any(variant.control for variant in (*old.variants, *new.variants))
+    there = old.control.key in {variant.key for variant in new.variants}
+    return marked and there and old.control.key != new.control.key
 
 
 def check_distinct(path: str, keys: Iterable[str]) -> None:

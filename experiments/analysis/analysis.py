@@ -8,8 +8,8 @@ counted among the questions for good. One that is added makes every share smalle
 proofs that were made before stay, each right at the level of its own time: a false one is among them with probability
 at most 5% for every number of questions that there was in turn, and hardly more than 5% in all, since mostly the same
 limits err. The level of 'best' depends on ``may_change``, and which contrasts there are on the control; both are fixed
-at the start. Only where the control itself is removed, another variant takes its place, and contrasts with that one
-begin with 5% of their own; so does everything where contents are changed in place.
+at the start. Only where the control is removed, or nobody ever marked one and another variant comes to stand first, are
+there contrasts with another one, which have 5% of their own; so has everything where contents are changed in place.
 """
 
 from __future__ import annotations

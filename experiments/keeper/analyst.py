@@ -17,6 +17,7 @@ from experiments.analysis.analysis import Analysis
 from experiments.errors import Conflict, NotFound, StoreError, Unavailable
 from experiments.keeper.counter import PAGE, History, as_of, begun, counted, pages
 from experiments.model import Experiment, Micros, Proof, ProofKind, Role
+from experiments.proven import Identity
 from experiments.store import AnalysisRow, AnalysisState, Store
 
 T = TypeVar("T")
@@ -50,8 +51,9 @@ class Analyst:
         self._clock = clock
         self._history = History(store, experiment.key)
         self._analysis: Analysis | None = None
-        self._proofs: dict[tuple[object, ...], Proof] = {}
+        self._proofs: dict[Identity, Proof] = {}
         self._kept, self._kept_at = -1, 0
+        self._asked: tuple[int, int] | None = None
         self._failed_at = -REST
 
     def add(self, rows: Sequence[AnalysisRow]) -> None:
@@ -77,41 +79,58 @@ class Analyst:
         """Whether all rows up to ``seq`` are counted, and no others."""
         return self._analysis is not None and self._analysis.seq == seq
 
-    def kept(self, seq: int) -> bool:
-        """Whether all rows up to ``seq`` are counted, and that is stored."""
-        return self._kept == seq
+    def kept(self, seq: int, version: int) -> bool:
+        """Whether all rows up to ``seq`` are counted, and that is stored with what it proves in that version."""
+        return self._kept == seq and self._asked == (seq, version)
 
-    def owes(self, seq: int) -> bool:
-        """Whether the policy is stored as of ``seq``, and its analysis is not, although it is there or well begun."""
-        if self._analysis is None or self._kept >= min(seq, self._analysis.seq):
+    def owes(self, seq: int, version: int) -> bool:
+        """Whether the policy is stored as of ``seq``, and its analysis is not, although it is there or well begun.
+
+        Also where that version of the experiment was not asked what is proved: after a failure, a restart or an edit.
+        """
+        if self._analysis is None or self._resting:
             return False
-        return self.level(seq) or not 0 <= self._clock() - self._kept_at < KEEP_EVERY
+        if self.level(seq):
+            return not self.kept(seq, version)
+        return self._kept < min(seq, self._analysis.seq) and not 0 <= self._clock() - self._kept_at < KEEP_EVERY
 
     def keep(self, experiment: Experiment, *, seq: int) -> tuple[AnalysisState | None, tuple[Proof, ...]]:
         """Return what to store now: the analysis, and what it proves for the first time.
 
-        Nothing is proved while rows up to ``seq`` are missing.
+        Nothing is proved while rows up to ``seq`` are missing. Where asking fails the sums are stored all the same, and
+        the proofs are owed.
         """
+        found: tuple[Proof, ...] | None = ()
         state = self._ask(self._state, None)
-        new = self._ask(lambda analysis: self._newly_proved(analysis, experiment), ()) if self.level(seq) else ()
-        return state, new
+        if self.level(seq):
+            found = self._ask(lambda analysis: self._newly_proved(analysis, experiment), None)
+            self._asked = self._asked if found is None else (seq, experiment.version)
+        return state, found or ()
 
     def beaten(self, experiment: Experiment) -> frozenset[str] | None:
         """Return the enabled variants that another one is proved to beat; None where that is not known now."""
         return self._ask(lambda analysis: proving.beaten(self._as_of(analysis, experiment), experiment), None)
 
-    def harmed(self, experiment: Experiment) -> Proof | None:
-        """Return the proof by which the experiment is to pause itself.
+    def harmed(self, experiment: Experiment) -> list[Proof]:
+        """Return the proofs by which the experiment is to pause itself, of what it shows now against its control.
 
         None any more is one that was there when somebody let it go on.
         """
-        definition = experiment.definition
+        definition, analysis = experiment.definition, self._analysis
         guards = {metric.key for metric in definition.metrics if metric.role is Role.GUARDRAIL and metric.pauses}
+        harms = [proof for proof in self._proofs.values() if proof.kind is ProofKind.HARMED and proof.metric in guards]
+        if analysis is None or not harms:
+            return []
+        since = self._as_of(analysis, experiment).since
         served = {variant.key for variant in definition.variants if variant.enabled} - set(experiment.beaten)
-        harms = [proof for proof in self._proofs.values() if proof.kind is ProofKind.HARMED]
-        found = [proof for proof in harms if proof.metric in guards and proof.variant in served]
-        since = self._history.running_since(experiment.version) if found else 0
-        return next((proof for proof in found if proof.time > since), None)
+        running = self._history.running_since(experiment.version)
+        return [
+            proof
+            for proof in harms
+            if proof.variant in served
+            and (proof.other, proof.since) == (experiment.control.key, since)
+            and proof.time > running
+        ]
 
     @property
     def _resting(self) -> bool:

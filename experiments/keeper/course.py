@@ -32,8 +32,8 @@ class Course:
     """The time of the last row that was learned since this leader leads."""
     looked: Micros = 0
     """When it was last asked what is to be served."""
-    judged: int = 0
-    """The last row at which proofs were asked for."""
+    judged: tuple[int, int] = (0, 0)
+    """The last row, and the experiment's version, at which proofs were asked for."""
     standardized: int = 0
     """The last row at which numbers were looked at that are to be standardized."""
 

@@ -98,7 +98,7 @@ class Leader:
             return True
         if course.due(self._clock()) and (course.seq > course.stored.seq or course.moved(self._clock())):
             self._commit(experiment, course, blob=course.blob, rows=[], keep=True)
-        elif course.analyst.owes(course.stored.seq):
+        elif course.analyst.owes(course.stored.seq, experiment.version):
             self._commit(experiment, course, blob=course.blob, rows=[], keep=False)
         self._judge(self._standardize(experiment, course), course)
         return False
@@ -124,23 +124,29 @@ class Leader:
     def _judge(self, experiment: Experiment, course: Course) -> None:
         """Pause where a guardrail is proved hurt; record which variants are proved beaten, and fit the policy to it.
 
-        Asked after every stored version whose rows are all analysed.
+        Asked after every stored version whose rows are all analysed; of harm after an edit, too, but who was proved
+        beaten and came back by one stays until there are further rows.
         """
-        seq = course.stored.seq
-        if experiment.state is not State.RUNNING or course.judged == seq or not course.analyst.kept(seq):
+        seq, version = course.stored.seq, experiment.version
+        if experiment.state is not State.RUNNING or course.judged == (seq, version):
             return
-        course.judged = seq
-        harm = course.analyst.harmed(experiment)
-        if harm is not None:
-            self._pause(experiment, harm)
-        elif may_drop(experiment.definition):
+        if not course.analyst.kept(seq, version):
+            return
+        news, course.judged = course.judged[0] != seq, (seq, version)
+        harms = course.analyst.harmed(experiment)
+        if harms:
+            self._pause(experiment, harms)
+        elif news and may_drop(experiment.definition):
             self._drop(experiment, course.analyst.beaten(experiment))
 
-    def _pause(self, experiment: Experiment, harm: Proof) -> None:
-        _log.warning("%s: paused, as %s is proved to hurt %s", experiment.key, harm.variant, harm.metric)
-        self._store.set_state(experiment.key, State.PAUSED, by="guardrail", based_on=experiment.version)
-        detail = {"metric": harm.metric, "variant": harm.variant, "row": harm.seq}
-        self._store.audit("guardrail", "harmed", experiment.key, detail)
+    def _pause(self, experiment: Experiment, harms: list[Proof]) -> None:
+        """Pause with all reasons at once, so that neither a crash nor whoever lets it go on leaves one out."""
+        for harm in harms:
+            _log.warning("%s: paused, as %s is proved to hurt %s", experiment.key, harm.variant, harm.metric)
+        why = [{"metric": harm.metric, "variant": harm.variant, "row": harm.seq} for harm in harms]
+        self._store.set_state(
+            experiment.key, State.PAUSED, by="guardrail", based_on=experiment.version, detail={"harmed": why}
+        )
 
     def _drop(self, experiment: Experiment, found: frozenset[str] | None) -> None:
         beaten = experiment.beaten if found is None else proved(experiment, found)
@@ -193,8 +199,9 @@ class Leader:
         policy = course.next_version(experiment, blob, seq=seq, now=self._clock()) if keep else None
         course.analyst.add(rows)
         state, proofs = (None, ()) if rows and not keep else course.analyst.keep(experiment, seq=seq)
-        step = Step(experiment.id, rows, policy, analysis=state, proofs=proofs)
-        self._store.commit_step(step, epoch=self.epoch)
+        if rows or policy is not None or state is not None or proofs:
+            step = Step(experiment.id, rows, policy, analysis=state, proofs=proofs)
+            self._store.commit_step(step, epoch=self.epoch)
         course.blob, course.seq, course.stored = blob, seq, policy or course.stored
 
 

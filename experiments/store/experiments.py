@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -145,9 +146,16 @@ class Experiments(Room):
             )
 
     def set_state(
-        self, key: str, state: State, *, by: str, winner: str | None = None, based_on: int | None = None
+        self,
+        key: str,
+        state: State,
+        *,
+        by: str,
+        winner: str | None = None,
+        based_on: int | None = None,
+        detail: Mapping[str, Any] | None = None,
     ) -> Experiment:
-        """Start, pause, stop or archive; ``winner`` is the variant to ship once stopped.
+        """Start, pause, stop or archive; ``winner`` is the variant to ship once stopped, ``detail`` goes to the audit.
 
         Raises
         ------
@@ -164,7 +172,14 @@ class Experiments(Room):
                 _require_base(old, based_on)
             _check_transition(old, state, winner)
             return self._next_version(
-                connection, old, old.definition, by=by, action=state.value, state=state, winner=winner or old.winner
+                connection,
+                old,
+                old.definition,
+                by=by,
+                action=state.value,
+                detail=detail,
+                state=state,
+                winner=winner or old.winner,
             )
 
     def experiment(self, key: str) -> Experiment:
@@ -212,6 +227,7 @@ class Experiments(Room):
         *,
         by: str,
         action: str,
+        detail: Mapping[str, Any] | None = None,
         **changes: Any,
     ) -> Experiment:
         """Put the next version in force."""
@@ -221,8 +237,8 @@ class Experiments(Room):
         connection.execute(update(Heads).where(Heads.id == old.id).values(version=version))
         now = self._clock()
         _write_version(connection, old.id, definition, time=now, by=by, version=version, **facts)
-        detail = {"version": version} | {name: value for name, value in changes.items() if value not in (None, (), {})}
-        write_audit(connection, now, by, action, old.key, detail)
+        told = {name: value for name, value in changes.items() if value not in (None, (), {})}
+        write_audit(connection, now, by, action, old.key, {"version": version, **told, **(detail or {})})
         return _read(connection, old.key)
 
 

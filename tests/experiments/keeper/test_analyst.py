@@ -167,12 +167,12 @@ def test_it_is_stored_beside_the_policy_and_comes_back_from_the_rows(world: Worl
     for count in (1, 40, 300):
         world.visit(count)
         assert world.state.seq == world.seq
-    world.change(variants=[{"key": "d"}, {"key": "c", "enabled": False}, {"key": "a"}])
+    world.change(variants=[{"key": "d"}, {"key": "c", "enabled": False}, {"key": "a", "control": True}])
     world.visit(30)
     world.change(metrics=BODY["metrics"][:1], name="fewer metrics")
     world.leader = world.new_leader()
     world.visit(40)
-    world.change(variants=[{"key": "d"}, {"key": "c", "content": {"text": "new"}}, {"key": "a"}])
+    world.change(variants=[{"key": "d"}, {"key": "c", "content": {"text": "new"}}, {"key": "a", "control": True}])
     world.visit(50, work=False)
     world.leader = world.new_leader()
     for _ in range(2):
@@ -319,7 +319,7 @@ def harm(variant: str = "c") -> Callable[..., list[Proof]]:
                 **said,
                 seq=analysis.seq,
                 time=time,
-                since=1,
+                since=analysis.since,
                 estimate=-0.1,
                 low=None,
                 high=-0.05,
@@ -339,7 +339,7 @@ def test_a_hurt_guardrail_pauses_once(world: World, monkeypatch: pytest.MonkeyPa
     world.visit(20)
     assert world.history[-1] == (State.PAUSED, "guardrail")
     entry = world.store.audit_log()[0]
-    assert (entry.by, entry.subject, entry.detail["metric"], entry.detail["variant"]) == (
+    assert (entry.by, entry.subject, *(entry.detail["harmed"][0][name] for name in ("metric", "variant"))) == (
         *("guardrail", "k"),
         *("spent", "c"),
     )
@@ -421,3 +421,79 @@ def test_nothing_to_recount(world: World) -> None:
     world.store.create_experiment(parse(BODY), by="t")
     with pytest.raises(Conflict, match="landit serve"):
         recount(world.store, "k", now=1)
+
+
+def test_proofs_that_failed_are_owed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked again after the rest, also of an experiment that was stopped meanwhile and gets no further row."""
+    world.begin(metrics=PAUSING)
+
+    def fails(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(proving, "proved", fails)
+    world.visit(40)
+    world.store.set_state("k", State.STOPPED, by="t")
+    assert (world.state.seq, world.store.proofs(world.experiment.id)) == (40, [])
+    monkeypatch.setattr(proving, "proved", harm())
+    world.clock.sleep(61)
+    world.work()
+    (proof,) = world.store.proofs(world.experiment.id)
+    assert proof.seq == 40
+
+
+def test_proofs_are_asked_after_a_restart(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A leader that stored the sums and not what they prove leaves that to the next one; nothing is stored twice."""
+    with monkeypatch.context() as patch:
+        patch.setattr(proving, "proved", lambda *_, **__: [])
+        world.begin()
+        world.visit(40)
+    monkeypatch.setattr(proving, "proved", harm())
+    steps: list[Step] = []
+    commit = world.store.commit_step
+    monkeypatch.setattr(world.store, "commit_step", lambda step, **facts: (steps.append(step), commit(step, **facts)))
+    world.leader = world.new_leader()
+    for _ in range(3):
+        world.work()
+    assert [(step.rows, step.policy, step.analysis, len(step.proofs)) for step in steps] == [([], None, None, 1)]
+
+
+def test_an_edit_is_asked_without_a_row(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What only the new definition proves is proved, and acted on, at the next tick."""
+    world.begin()
+    world.visit(40)
+    monkeypatch.setattr(proving, "proved", harm())
+    world.change(metrics=PAUSING)
+    world.work()
+    assert len(world.store.proofs(world.experiment.id)) == 1
+    assert world.history[-1] == (State.PAUSED, "guardrail")
+
+
+def test_a_pause_names_every_harm(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the same entry of the audit as the pause itself, so that no crash comes between."""
+    monkeypatch.setattr(proving, "proved", lambda *a, **k: [*harm("b")(*a, **k), *harm("c")(*a, **k)])
+    world.begin(metrics=PAUSING)
+    world.visit(40)
+    entry = world.store.audit_log()[0]
+    assert (entry.action, entry.by) == ("paused", "guardrail")
+    said = [{"metric": "spent", "variant": key, "row": 40} for key in "bc"]
+    assert entry.detail["harmed"] == said
+
+
+def test_harm_of_other_contents_or_another_control_pauses_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proof speaks of what was shown, and of what it was compared with."""
+    monkeypatch.setattr(proving, "proved", harm())
+    with monkeypatch.context() as patch:
+        patch.setattr(Leader, "_judge", lambda *_: None)
+        world.begin(metrics=PAUSING)
+        world.visit(40)
+    assert len(world.store.proofs(world.experiment.id)) == 1
+    monkeypatch.setattr(proving, "proved", lambda *_, **__: [])
+    world.change(variants=[{"key": "b"}, {"key": "c"}])
+    world.leader = world.new_leader()
+    world.work()
+    assert world.experiment.state is State.RUNNING
+    world.change(variants=[{"key": "a"}, {"key": "b"}, {"key": "c", "content": {"text": "new"}}])
+    world.work()
+    assert world.experiment.state is State.RUNNING
