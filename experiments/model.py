@@ -21,6 +21,7 @@ from experiments.fields import KEY, LARGEST, Amount, ContextValue, Key, Micros
 from experiments.goals import KEPT, Goal, exploration
 from experiments.metrics import Metric, MetricKind, Role
 from experiments.proven import Proof, ProofKind
+from experiments.statistics.sequential import N_STAR
 
 __all__ = ["KEY", "LARGEST", "Amount", "ContextValue", "Key", "Micros"]
 __all__ += ["Metric", "MetricKind", "Proof", "ProofKind", "Role"]
@@ -31,7 +32,6 @@ MAX_TAGS = 20
 MAX_ATTRIBUTES = 100
 MAX_METRICS = 20
 MAX_SEGMENTS = 10
-N_STAR = 10_000
 Tag: TypeAlias = Annotated[str, Meta(min_length=1, max_length=64)]
 Attributes: TypeAlias = Annotated[tuple[Attribute, ...], Meta(max_length=MAX_ATTRIBUTES)]
 

@@ -18,8 +18,9 @@ from experiments.analysis.values import NOTHING, SERVED, UNIFORM, ContrastFindin
 from experiments.statistics.adaptive import inference
 from experiments.statistics.adaptive.forms import Forms, pairs
 from experiments.statistics.adaptive.inference import Limits
-from experiments.statistics.adaptive.kernel import MIN_REWARDS, MIN_ROWS
+from experiments.statistics.adaptive.kernel import MIN_REWARDS
 from experiments.statistics.adaptive.sums import AdaptiveSums
+from experiments.statistics.moments import MIN_ROWS
 from experiments.statistics.sequential import ALPHA
 
 

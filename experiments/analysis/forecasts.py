@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from bandit.types import Floats, Ints
 from experiments.analysis.frame import Channels
-from experiments.statistics.adaptive.plugins import ArmMeans, Plugin, Ridge
+from experiments.statistics.adaptive.plugins import ArmMeans, Plugin, Ridge, foretold
 
 REACH = 10.0
 """Features are drawn together to ±REACH, so that a number whose scale nobody declared does not drown the others."""
@@ -31,12 +31,7 @@ def forecasts_from(arrays: Mapping[str, npt.NDArray[np.float64]]) -> Plugin:
 def follow(plugin: Plugin, *, chosen: Ints, outcomes: Floats, features: Floats) -> Floats:
     """Return (n, C, K) what is forecast of each row from those before it, and learn the rows."""
     bounded = features / (1 + np.abs(features) / REACH)
-    arms = plugin.predict(bounded[:0]).shape[-1]
-    predictions = np.empty((*outcomes.shape, arms))
-    start = 0
-    while start < len(chosen):
-        rows = slice(start, min(start + plugin.stretch(), len(chosen)))
-        predictions[rows] = plugin.predict(bounded[rows])
-        plugin.add(chosen[rows], outcomes[rows], bounded[rows])
-        start = rows.stop
+    predictions = np.empty((*outcomes.shape, plugin.predict(bounded[:0]).shape[-1]))
+    for rows, forecast in foretold(plugin, chosen=chosen, outcomes=outcomes, features=bounded):
+        predictions[rows] = forecast
     return predictions

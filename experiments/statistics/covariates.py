@@ -141,8 +141,10 @@ def metric_ratio(moments: JointMoments) -> Estimate | Missing:
 def cuped_theta(variants: Sequence[JointMoments]) -> float:
     """θ over all variants; 0, which adjusts nothing, where the covariate or the metric does not vary."""
     whole = sum(variants, JointMoments())
-    varies = whole.first.variance, whole.second.variance
-    return 0.0 if not varies[0] or not varies[1] else whole.covariance / varies[1]
+    metric, covariate = whole.first.variance, whole.second.variance
+    if metric is None or covariate is None or metric == 0 or covariate == 0:
+        return 0.0
+    return whole.covariance / covariate
 
 
 def cuped_effect(

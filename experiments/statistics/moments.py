@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 EQUAL = 1e-10
 """A variance below this share of the mean square is rounding: the values are taken as equal."""
+MIN_ROWS = 100
+"""Under so many rows asymptotics are not trusted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ import numpy as np
 
 from bandit.types import Bools, Floats
 from experiments.statistics import sequential
-from experiments.statistics.moments import Missing, Moments
-from experiments.statistics.sequential import MIN_CONVERSIONS, MIN_ROWS, Tuning
+from experiments.statistics.moments import MIN_ROWS, Missing, Moments
+from experiments.statistics.sequential import MIN_CONVERSIONS, Tuning
 
 TUNING = Tuning()
 Draw = Callable[[np.random.Generator, tuple[int, ...]], Floats]

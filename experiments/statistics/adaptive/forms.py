@@ -30,8 +30,8 @@ from typing import Final
 import numpy as np
 
 from bandit.types import Bools, Floats
-from experiments.statistics.adaptive.kernel import MIN_ROWS
 from experiments.statistics.adaptive.sums import AdaptiveSums
+from experiments.statistics.moments import MIN_ROWS
 
 ETA: Final = 2.0
 """η is this times n* K s²/τ(a) (of UNIFORM and SERVED without K): it foresees that 1/π grows beyond K."""

@@ -16,13 +16,11 @@ import numpy as np
 
 from bandit.kernels.jit import long_kernel
 from bandit.types import Floats, Ints
+from experiments.statistics.moments import EQUAL, MIN_ROWS
 
 DECAY: Final = 0.5 ** (1 / 1000)
 """Of the moving variance: half of its weight lies in the last 1,000 rows."""
-MIN_ROWS: Final = 100
 MIN_REWARDS: Final = 20
-EQUAL: Final = 1e-10
-"""A variance below this share of the mean square is rounding."""
 
 
 @long_kernel

@@ -6,7 +6,7 @@ time, so that neither who reads them in what portions nor when anybody looks mat
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol, Self
 
 import numpy as np
@@ -57,16 +57,21 @@ def feed(
 
     ``audit`` gets the same forecasts of the first channel.
     """
-    start, end = 0, chosen.shape[-1]
-    while start < end:
-        rows = slice(start, min(start + plugin.stretch(), end))
+    for rows, forecasts in foretold(plugin, chosen=chosen, outcomes=outcomes, features=features):
         places, came, law = chosen[..., rows], outcomes[..., rows, :], p[..., rows, :]
-        told = features[..., rows, :]
-        forecasts = plugin.predict(told)
         sums.add(places, came, law, forecasts)
         if audit is not None:
             audit.add(places, came[..., 0], law, forecasts[..., 0, :])
-        plugin.add(places, came, told)
+
+
+def foretold(plugin: Plugin, *, chosen: Ints, outcomes: Floats, features: Floats) -> Iterator[tuple[slice, Floats]]:
+    """Yield stretches of rows with their forecasts (..., n, C, K), each from those before it; then learn them."""
+    start, end = 0, chosen.shape[-1]
+    while start < end:
+        rows = slice(start, min(start + plugin.stretch(), end))
+        told = features[..., rows, :]
+        yield rows, plugin.predict(told)
+        plugin.add(chosen[..., rows], outcomes[..., rows, :], told)
         start = rows.stop
 
 

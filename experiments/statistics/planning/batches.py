@@ -16,9 +16,10 @@ from __future__ import annotations
 import numpy as np
 
 from bandit.types import Floats
-from experiments.statistics.adaptive.kernel import DECAY, MIN_REWARDS, MIN_ROWS
+from experiments.statistics.adaptive.kernel import DECAY, MIN_REWARDS
 from experiments.statistics.adaptive.plugins import STRENGTH
 from experiments.statistics.adaptive.sums import AdaptiveSums
+from experiments.statistics.moments import MIN_ROWS
 
 
 class Batches:
