@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+import numpy as np
+
+from experiments.analysis.fixed import FixedEngine
 from experiments.analysis.inference import Survey
+from experiments.analysis.ledger import Ledger
+from experiments.analysis.question import Question
 from experiments.analysis.values import ContrastFinding, Engine, MetricFindings, SegmentValue, VariantFinding
 from experiments.model import Experiment, Metric, Variant
 from experiments.report.split import Split
-from experiments.statistics import sequential
-from experiments.statistics.moments import Estimate, Missing, Moments
-from experiments.statistics.sequential import Tuning
+from experiments.statistics.adaptive.sums import AdaptiveSums
+from experiments.statistics.moments import Missing, Moments
+from experiments.statistics.multiplicity import shared_alpha
+from experiments.statistics.sequential import ALPHA
 
 UNREAD = "nothing has been analysed yet"
 
@@ -47,59 +54,32 @@ def from_sums(
 def _findings(
     experiment: Experiment, metric: Metric, moments: Mapping[str, Moments], why: Missing | None
 ) -> MetricFindings:
-    tuning = Tuning(n_star=experiment.definition.n_star)
-    shared = tuning.shared(len(moments) - 1)
-    estimates = {key: why or sequential.estimate_mean(found) for key, found in moments.items()}
+    alpha = shared_alpha(ALPHA, max(len(moments) - 1, 1))
+    question = Question(alpha, experiment.definition.n_star, better_up=metric.better_up, bounds=metric.bounds)
     control = experiment.control.key
+    others = [key for key in moments if key != control]
+    if why is not None:
+        means = tuple(VariantFinding(key, 0, reason=why.reason) for key in moments)
+        contrasts = tuple(ContrastFinding(key, control, reason=why.reason, alpha=alpha) for key in others)
+    else:
+        engine = FixedEngine(_ledger(metric, moments), question)
+        means = tuple(engine.mean(key) for key in moments)
+        contrasts = tuple(engine.contrast(key, control) for key in others)
     return MetricFindings(
         metric=metric.key,
         segment=None,
         engine=Engine.FIXED,
         rows=sum(found.rows for found in moments.values()),
-        alpha=shared.alpha,
-        family=len(moments) - 1,
-        variants=tuple(_mean(metric, key, estimate, tuning) for key, estimate in estimates.items()),
-        contrasts=tuple(
-            _contrast(key, estimate, control, estimates[control], shared)
-            for key, estimate in estimates.items()
-            if key != control
-        ),
+        alpha=alpha,
+        family=len(others),
+        variants=tuple(replace(mean, audit_reason=UNREAD) for mean in means),
+        contrasts=contrasts,
     )
 
 
-def _mean(metric: Metric, key: str, estimate: Estimate | Missing, tuning: Tuning) -> VariantFinding:
-    """Return the always-valid limits of a mean; those of a rate lie between 0 and 1."""
-    audit = UNREAD
-    if isinstance(estimate, Missing):
-        return VariantFinding(key, 0, reason=estimate.reason, audit_reason=audit)
-    limits = sequential.interval(estimate, tuning)
-    low, high = max(limits.low, metric.bounds[0]), min(limits.high, metric.bounds[1])
-    return VariantFinding(key, estimate.rows, estimate.value, low, high, audit_reason=audit)
-
-
-def _contrast(
-    key: str, treatment: Estimate | Missing, other: str, control: Estimate | Missing, tuning: Tuning
-) -> ContrastFinding:
-    if isinstance(treatment, Missing):
-        return ContrastFinding(key, other, reason=treatment.reason, alpha=tuning.alpha)
-    if isinstance(control, Missing):
-        return ContrastFinding(key, other, reason=control.reason, alpha=tuning.alpha)
-    gap = sequential.difference(control, treatment)
-    limits = sequential.interval(gap, tuning)
-    lift = sequential.relative_lift(control, treatment, tuning)
-    known = None if isinstance(lift, Missing) else lift
-    return ContrastFinding(
-        variant=key,
-        other=other,
-        rows=gap.rows,
-        difference=gap.value,
-        low=limits.low,
-        high=limits.high,
-        lift=None if known is None else known.estimate,
-        lift_low=None if known is None else known.low,
-        lift_high=None if known is None else known.high,
-        lift_reason=lift.reason if isinstance(lift, Missing) else "",
-        p_value=sequential.p_value(gap, tuning),
-        log_e=sequential.log_e_value(gap, tuning),
-        alpha=tuning.alpha,
-    )
+def _ledger(metric: Metric, moments: Mapping[str, Moments]) -> Ledger:
+    """Return the ledger that these sums are part of."""
+    tallies = np.zeros((7, len(moments)))
+    for place, found in enumerate(moments.values()):
+        tallies[:4, place] = found.rows, found.total, found.squares, found.nonzero
+    return Ledger(metric.key, None, tuple(moments), tallies, AdaptiveSums.cold(len(moments), 1))

@@ -121,10 +121,10 @@ def test_logged_probabilities_must_be_the_weights() -> None:
 @pytest.mark.parametrize(
     ("sums", "reason"),
     [
-        ({}, "not shown: no rows have matured yet"),
-        ({"a": binary(1, 1), "b": binary(1, 0)}, "not shown: one row says nothing of the spread"),
-        ({"a": binary(400, 0), "b": binary(400, 0)}, "not shown: no conversions yet"),
-        ({"a": binary(400, 400), "b": binary(400, 400)}, "not shown: all values are equal"),
+        ({}, "not shown: needs 100 rows, there are 0"),
+        ({"a": binary(1, 1), "b": binary(1, 0)}, "not shown: needs 100 rows, there are 1"),
+        ({"a": binary(400, 0), "b": binary(400, 0)}, "not shown: needs 10 conversions, there are 0"),
+        ({"a": binary(400, 400), "b": binary(400, 400)}, "not shown: needs 10 rows without a conversion, there are 0"),
     ],
 )
 def test_missing_data_is_a_sentence(sums: Sums, reason: str) -> None:
