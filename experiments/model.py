@@ -21,7 +21,7 @@ from experiments.fields import KEY, LARGEST, Amount, ContextValue, Key, Micros
 from experiments.goals import KEPT, Goal, exploration
 from experiments.metrics import Metric, MetricKind, Role
 from experiments.proven import Proof, ProofKind
-from experiments.statistics.sequential import N_STAR
+from experiments.statistics.moments import N_STAR
 
 __all__ = ["KEY", "LARGEST", "Amount", "ContextValue", "Key", "Micros"]
 __all__ += ["Metric", "MetricKind", "Proof", "ProofKind", "Role"]

@@ -9,6 +9,8 @@ EQUAL = 1e-10
 """A variance below this share of the mean square is rounding: the values are taken as equal."""
 MIN_ROWS = 100
 """Under so many rows asymptotics are not trusted."""
+N_STAR = 10_000
+"""The row count at which sequences are tightest unless an experiment plans another."""
 
 
 @dataclass(frozen=True, slots=True)

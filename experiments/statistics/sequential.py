@@ -34,11 +34,9 @@ from scipy.special import log_ndtr
 
 from bandit.validation import require
 from experiments.statistics.effect import Effect, effect_of
-from experiments.statistics.moments import MIN_ROWS, Estimate, Missing, Moments
+from experiments.statistics.moments import MIN_ROWS, N_STAR, Estimate, Missing, Moments
 
 ALPHA = 0.05
-N_STAR = 10_000
-"""The row count at which the sequence is tightest unless an experiment plans another."""
 MIN_CONVERSIONS = 10
 
 

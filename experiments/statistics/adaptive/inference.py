@@ -29,7 +29,8 @@ from bandit.types import Bools, Floats
 from experiments.statistics.adaptive.forms import Forms, pairs, values
 from experiments.statistics.adaptive.inversion import invert
 from experiments.statistics.adaptive.sums import AdaptiveSums
-from experiments.statistics.sequential import ALPHA, N_STAR, Tuning, tau
+from experiments.statistics.moments import N_STAR
+from experiments.statistics.sequential import ALPHA, Tuning, tau
 
 
 @dataclass(frozen=True, slots=True, eq=False)

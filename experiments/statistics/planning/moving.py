@@ -26,8 +26,9 @@ from bandit.chance.quadrature import prob_best_normal
 from bandit.types import Bools, Floats
 from bandit.validation import require
 from experiments.statistics.adaptive.inference import contrasts
+from experiments.statistics.moments import N_STAR
 from experiments.statistics.planning.batches import Batches
-from experiments.statistics.sequential import ALPHA, N_STAR
+from experiments.statistics.sequential import ALPHA
 
 RUNS = 200
 FIRST = 100

@@ -24,7 +24,8 @@ from collections.abc import Sequence
 from scipy.optimize import brentq
 
 from bandit.validation import require
-from experiments.statistics.sequential import ALPHA, N_STAR, tau
+from experiments.statistics.moments import N_STAR
+from experiments.statistics.sequential import ALPHA, tau
 
 
 def rows_to_proof(
