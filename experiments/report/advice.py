@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from experiments.analysis.values import Engine
 from experiments.contenders import sees_context
 from experiments.model import ProofKind, State
 from experiments.report import course
+from experiments.report.exploring import SLOW
 from experiments.report.grounds import Grounds
 from experiments.report.numbers import Contrast, VariantReport
 from experiments.report.values import Advice, Finding, Level
@@ -134,8 +135,16 @@ def _better(grounds: Grounds) -> Advice | None:
         return None
     best = max(better, key=lambda rival: _gain(grounds, rival))
     text = f"'{best.name}' is proved better than the control '{grounds.control.name}'{_lift(best.contrast)}."
-    todo = f"Keep running{_left(grounds)}: before it is shipped it should be proved best."
-    return Advice(Finding.PROVED_BETTER, f"{text} {_next(grounds, todo)}".strip(), best.key)
+    return Advice(Finding.PROVED_BETTER, f"{text} {_next(grounds, _until_best(grounds, better))}".strip(), best.key)
+
+
+def _until_best(grounds: Grounds, better: Sequence[VariantReport]) -> str:
+    """Return what to do until one of them is proved best: where that is far, there is more than one way."""
+    if grounds.days_left is None or grounds.days_left <= SLOW:
+        return f"Keep running{_left(grounds)}: before it is shipped it should be proved best."
+    names = ", ".join(f"'{rival.name}'" for rival in better)
+    far = f"To prove one variant best would take {course.days(grounds.days_left)}"
+    return f"{far}: keep running, or settle for one that is proved better than the control ({names})."
 
 
 def _worse(grounds: Grounds) -> Advice | None:

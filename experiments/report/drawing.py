@@ -24,7 +24,7 @@ def check_split(facts: Facts) -> Check | None:
         return None
     p = ratio.p_value([counts.get(key, 0) for key in weights], list(weights.values()))
     if p > ratio.ALARM:
-        return Check("split", Level.OK, f"The split that came is the split that was asked for (p = {p:.3g}).")
+        return Check("split", Level.OK, f"Nothing speaks against the split that was asked for (p = {p:.3g}).")
     return Check(
         "split",
         Level.ALARM,
@@ -40,7 +40,7 @@ def check_propensities(facts: Facts) -> Check | None:
         return None
     audit = analysis.audit
     if not audit.alarmed:
-        text = f"The log holds what its probabilities promised (p = {audit.p_value:.3g})."
+        text = f"Nothing speaks against the logged probabilities (p = {audit.p_value:.3g})."
         return Check("propensities", Level.OK, text)
     worst = int(np.argmax(audit.by_variant()))
     name = facts.names.get(analysis.variants[worst], analysis.variants[worst])

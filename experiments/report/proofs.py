@@ -68,12 +68,13 @@ def _sentence(proof: Proof, definition: Definition, names: Mapping[str, str], co
 
 def _when(proof: Proof, course: Course) -> str:
     """Return the days that the average is of: from the first row that counts to the look that proved it."""
-    until = date(proof.time)
-    if proof.first > 0:
-        start = f"from {date(proof.first)} to {until}"
+    begun = proof.first if proof.first > 0 else course.since
+    today, until = proof.since == course.version, date(proof.time)
+    if begun is None or not (today or proof.first > 0):
+        when = f"until {until}"
     else:
-        start = f"from {course.date} to {until}" if proof.since == course.version else f"until {until}"
-    return start if proof.since == course.version else f"{start}, of what version {proof.since} showed"
+        when = f"on {until}" if date(begun) == until else f"from {date(begun)} to {until}"
+    return when if today else f"{when}, of what version {proof.since} showed"
 
 
 def _claim(proof: Proof, definition: Definition, names: Mapping[str, str]) -> str:

@@ -202,3 +202,30 @@ def test_an_analysis_is_read_version_by_version() -> None:
     found, _ = read_analysis(shelf, made[2], rows=300)
     assert found is not None
     assert (found.since, found.rows) == (3, 0)
+
+
+def test_two_good_ones_that_are_alike_need_no_year() -> None:
+    """Where the best of several is far from proved, each that is proved better than the control is named."""
+    experiment = version(1, variants=THREE)
+    facts = analysed(experiment, rows_of(experiment, sales(a=0.1, b=0.3, c=0.3), count=3_000))
+    report = report_of(facts)
+    assert report.days_left is not None
+    assert report.days_left > 90
+    assert ": keep running, or settle for one that is proved better than the control ('b', 'c')." in (
+        report.advice.text
+    )
+
+
+def test_a_proof_of_one_day_names_that_day() -> None:
+    """And one of contents of an unknown past says until when."""
+    made = Proof(ProofKind.BETTER, "purchase", "b", "a", None, 9, NOW, 1, 0.1, 0.05, None, 0.05, first=NOW)
+    experiment = version(1, variants=TWO)
+    rows = rows_of(experiment, sales(a=0.2, b=0.2), count=300)
+    proofs = (made, replace(made, since=0), replace(made, since=0, first=0))
+    assert [
+        proof.text.split(" on average ")[1] for proof in report_of(analysed(experiment, rows, proofs=proofs)).proofs
+    ] == [
+        "on 2026-01-01.",
+        "on 2026-01-01, of what version 0 showed.",
+        "until 2026-01-01, of what version 0 showed.",
+    ]
