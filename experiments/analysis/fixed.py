@@ -1,6 +1,7 @@
 """What the rows of a fixed split say: one weight vector drew them all, so their own means are to be trusted.
 
-With a covariate, differences are adjusted by it (CUPED); a ratio is compared by the delta method per unit. Limits are
+With a covariate, differences are adjusted by it (CUPED); else, where segments are declared, they are post-stratified by
+the first of them (:mod:`experiments.analysis.stratified`). A ratio is compared by the delta method per unit. Limits are
 those of :mod:`experiments.statistics.sequential`, which hold at every look.
 """
 
@@ -11,6 +12,7 @@ from typing import TypeVar
 
 from experiments.analysis.ledger import Ledger
 from experiments.analysis.question import Question
+from experiments.analysis.stratified import Strata
 from experiments.analysis.values import NOTHING, ContrastFinding, VariantFinding
 from experiments.statistics import sequential
 from experiments.statistics.covariates import cuped_effect, cuped_means, cuped_theta, metric_ratio
@@ -43,10 +45,12 @@ class FixedEngine:
         The sums.
     question
         What is asked.
+    strata
+        By what differences are post-stratified where no covariate adjusts them.
     """
 
-    def __init__(self, ledger: Ledger, question: Question) -> None:
-        self._question = question
+    def __init__(self, ledger: Ledger, question: Question, *, strata: Strata | None = None) -> None:
+        self._question, self._strata = question, strata
         self._tuning = Tuning(question.alpha, question.n_star)
         joint = self._joint = ledger.joint
         self._theta = cuped_theta(list(joint.values())) if question.adjusted else None
@@ -71,7 +75,7 @@ class FixedEngine:
     def contrast(self, variant: str, other: str) -> ContrastFinding:
         """A variant less another one, with limits at the question's level."""
         alpha = self._question.alpha
-        effect = self._effect(variant, other)
+        effect, method = self._effect(variant, other)
         if isinstance(effect, Effect):
             effect = _sound(effect)
         if isinstance(effect, Missing):
@@ -98,6 +102,7 @@ class FixedEngine:
             worst=worst,
             not_worse=not_worse,
             harmed=harmed,
+            method=method,
         )
 
     def ahead(self, variant: str, other: str) -> bool:
@@ -105,15 +110,21 @@ class FixedEngine:
         found = self.contrast(variant, other)
         return found.low is not None and found.high is not None and self._question.good(found.low, found.high)
 
-    def _effect(self, variant: str, other: str) -> Effect | Missing:
+    def _effect(self, variant: str, other: str) -> tuple[Effect | Missing, str]:
+        """Return the effect, and how it was adjusted."""
         treatment, control = self._plain.get(variant, NO_ROWS), self._plain.get(other, NO_ROWS)
         if isinstance(treatment, Missing):
-            return Missing(f"{variant}: {treatment.reason}")
+            return Missing(f"{variant}: {treatment.reason}"), ""
         if isinstance(control, Missing):
-            return Missing(f"{other}: {control.reason}")
+            return Missing(f"{other}: {control.reason}"), ""
         if self._theta is not None:
-            return cuped_effect(self._joint[other], self._joint[variant], theta=self._theta)
-        return effect_of(control, treatment)
+            return cuped_effect(
+                self._joint[other], self._joint[variant], theta=self._theta
+            ), "adjusted by its covariate"
+        stratified = None if self._strata is None else self._strata.effect(other, variant)
+        if self._strata is None or stratified is None:
+            return effect_of(control, treatment), ""
+        return stratified, f"post-stratified by {self._strata.attribute}"
 
     def _one_sided(self, effect: Effect) -> tuple[float, bool, bool]:
         """Return the limit in the bad direction, and what it proves about the margin: not worse, harmed."""

@@ -13,6 +13,7 @@ from experiments.analysis.fixed import FixedEngine
 from experiments.analysis.ledger import Ledger
 from experiments.analysis.metric_sums import MetricSums
 from experiments.analysis.question import Answers, Question
+from experiments.analysis.stratified import Strata
 from experiments.analysis.values import (
     NOTHING,
     SERVED,
@@ -111,11 +112,22 @@ class Reader:
 
     def _engines(self, question: Question, sums: MetricSums, ledgers: Sequence[Ledger]) -> Sequence[Answers]:
         if self.engine is Engine.FIXED:
-            return [FixedEngine(ledger, question) for ledger in ledgers]
+            strata = self._strata(ledgers, question)
+            return [FixedEngine(ledger, question, strata=strata) for ledger in ledgers]
         first = 0 if ledgers[0].segment is None else 1
         stretch = sums.between(first, first + len(ledgers))
         lanes = AdaptiveLanes(stretch, self._analysis.variants, question)
         return [lanes.lane(place) for place in range(len(ledgers))]
+
+    def _strata(self, ledgers: Sequence[Ledger], question: Question) -> Strata | None:
+        """Return the first declared segment's values, for a metric over all rows that no covariate adjusts."""
+        whole = ledgers[0]
+        splits = self._analysis.frame.splits
+        if not splits or whole.segment is not None or question.adjusted or question.ratio:
+            return None
+        named = [SegmentValue(splits[0].attribute, label) for label in splits[0].labels]
+        parts = [self._analysis.ledger(whole.metric, segment) for segment in named]
+        return Strata(splits[0].attribute, tuple(part.moments for part in parts if part is not None))
 
     def _found(self, metric: str, segment: SegmentValue | None, answers: Answers, family: int) -> MetricFindings:
         ledger = self._analysis.ledger(metric, segment)

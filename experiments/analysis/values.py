@@ -80,6 +80,8 @@ class ContrastFinding:
     """Whether it is now proved not worse by more than the metric's margin (one-sided, at ``alpha``)."""
     harmed: bool = False
     """Whether it is now proved worse by more than the metric's margin (one-sided, at ``alpha``)."""
+    method: str = ""
+    """How the difference was adjusted, such as 'post-stratified by device'; empty where it was not."""
 
 
 @dataclass(frozen=True, slots=True)
