@@ -84,7 +84,7 @@ def _best(grounds: Grounds) -> Advice | None:
         return Advice(finding, text.strip(), best.key)
     left = course.WHOLE_WEEKS - round(grounds.facts.days_of(grounds.enabled), 1)
     if left > 0:
-        short = f"'{best.name}' is {said}, but all variants were compared for less than two whole weeks."
+        short = f"'{best.name}' is {said}, but the variants have not all been compared for two whole weeks yet."
         wait = _next(grounds, f"Keep running ({course.days(left)} left).")
         return Advice(Finding.PROVED_BETTER, f"{short} {wait}".strip(), best.key)
     verb = "Keep the control" if best.control else "Ship"

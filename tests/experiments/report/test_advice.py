@@ -56,7 +56,7 @@ def test_a_proof_waits_for_two_whole_weeks(clear: Facts) -> None:
     facts = replace(clear, course=replace(clear.course, days=9.4))
     advice = report_of(facts).advice
     assert advice.finding is Finding.PROVED_BETTER
-    assert advice.text.endswith("were compared for less than two whole weeks. Keep running (about 5 days left).")
+    assert advice.text.endswith("all been compared for two whole weeks yet. Keep running (about 5 days left).")
     assert report_of(facts).days_left == pytest.approx(4.6)
 
 

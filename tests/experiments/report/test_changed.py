@@ -65,7 +65,7 @@ def test_two_weeks_are_those_of_the_variants_compared(grown: Facts) -> None:
     report = report_of(replace(grown, proofs=(proof,)))
     assert report.running_days > 29
     assert report.advice.finding is Finding.PROVED_BETTER
-    assert "all variants were compared for less than two whole weeks. Keep running (about 14 days left)" in (
+    assert "have not all been compared for two whole weeks yet. Keep running (about 14 days left)" in (
         report.advice.text
     )
     assert report.days_left == pytest.approx(13.5, abs=0.1)
