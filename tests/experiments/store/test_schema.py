@@ -14,6 +14,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, insert, text
+from sqlalchemy.exc import IntegrityError
 
 from experiments.errors import StoreError, Unavailable
 from experiments.records import MarkRecord
@@ -21,7 +22,7 @@ from experiments.store import AnalysisState, Store, migrate
 from experiments.store.codec import pack
 from experiments.store.engine import Database
 from experiments.store.schema import MIGRATIONS, _revisions
-from experiments.tables import AnalysisRows, Base, Decisions, Experiments, ExperimentVersions, Metrics, Variants
+from experiments.tables import AnalysisRows, Base, Decisions, Experiments, ExperimentVersions, Metrics, Proofs, Variants
 
 DEFINITION = '{"key":"spring","variants":[{"key":"a"},{"key":"b"}],"metrics":[{"key":"sale"}]}'
 ONE = {"experiment_id": 1}
@@ -107,6 +108,17 @@ def test_an_old_database_is_upgraded(kind: str, tmp_path: Path, request: pytest.
     assert (store.analysis_state(made.id), store.proofs(made.id)) == (None, [])
     store.put_analysis(AnalysisState(made.id, 1, b"x", 2))
     store.close()
+
+
+def test_a_proof_is_kept_once(engine: Engine) -> None:
+    """The database itself refuses what says the same again, whoever writes it."""
+    proof = ONE | {"identity": "f" * 64, "kind": "best", "metric": "sale", "variant": "b", "seq": 1, "time": 2}
+    proof |= {"since": 1, "estimate": 0.1, "alpha": 0.05, "first": 0, "rivals": "[]"}
+    with engine.begin() as connection:
+        connection.execute(insert(Experiments).values(OLD[0][1]))
+        connection.execute(insert(Proofs).values(proof))
+    with engine.connect() as connection, pytest.raises(IntegrityError):
+        connection.execute(insert(Proofs).values(proof))
 
 
 def test_newer_schema(store_url: str, engine: Engine, store: Store) -> None:
