@@ -73,6 +73,7 @@ class LogisticPolicy(Policy):
         return self._over(arms, state)
 
     def check_rewards(self, rewards: Floats) -> None:
+        """Refuse what is no share: rewards lie in [0, 1]."""
         low, high = rewards.min(), rewards.max()
         require(
             bool(low >= 0 and high <= 1),

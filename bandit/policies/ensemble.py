@@ -121,6 +121,7 @@ class Ensemble(Policy):
         return law
 
     def check_rewards(self, rewards: Floats) -> None:
+        """Refuse what any member refuses."""
         for member in self.members:
             member.check_rewards(rewards)
 

@@ -52,6 +52,7 @@ class Exp3IX(ContextFree):
         return {"n": np.zeros(arms), "loss": np.zeros((arms, _BUCKETS)), "weighed": np.zeros((arms, _BUCKETS))}
 
     def check_rewards(self, rewards: Floats) -> None:
+        """Refuse rewards outside the declared range."""
         require_range(rewards, self.params, self.name)
 
     def learning_rate(self) -> float:

@@ -60,6 +60,7 @@ class Thompson(ContextFree):
         return prob_best_beta(a[arms], b[arms])
 
     def check_rewards(self, rewards: Floats) -> None:
+        """Refuse what is no share: rewards lie in [0, 1]."""
         good = bool(((rewards >= 0) & (rewards <= 1)).all())
         require(good, f"rewards of {self.name} must lie in [0, 1], found {_span(rewards)}; use thompson_normal")
 
@@ -162,6 +163,7 @@ class ThompsonCount(ContextFree):
         return prob_best_gamma(shape[arms], rate[arms])
 
     def check_rewards(self, rewards: Floats) -> None:
+        """Refuse what is no count: rewards are not negative."""
         good = bool((rewards >= 0).all())
         require(good, f"rewards of {self.name} must not be negative, found {_span(rewards)}; use thompson_normal")
 

@@ -109,6 +109,7 @@ class KLUCB(_Bounds):
         return super()._cold()
 
     def check_rewards(self, rewards: Floats) -> None:
+        """Refuse rewards outside the declared range."""
         require_range(rewards, self.params, self.name)
 
 

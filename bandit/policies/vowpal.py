@@ -106,6 +106,7 @@ class VowpalPolicy(Policy):
         return [share / total for share in shares]
 
     def check_rewards(self, rewards: Floats) -> None:
+        """Refuse rewards that Vowpal Wabbit would overflow on."""
         good = bool((np.abs(rewards) <= REWARD_LIMIT).all())
         require(good, f"rewards of {self.name} must lie within ±{REWARD_LIMIT:g}, found {np.abs(rewards).max():g}")
 
