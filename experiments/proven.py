@@ -66,3 +66,14 @@ class Proof:
     def identity(self) -> Identity:
         """What it says, whenever it was said: of one experiment, there is one proof of each."""
         return (self.kind, self.metric, self.variant, self.other, self.segment, self.since, self.rivals)
+
+    def __str__(self) -> str:
+        """Say it in a line of a log; a page says more (:mod:`experiments.report.proofs`).
+
+        >>> print(Proof(ProofKind.BETTER, "sale", "b", "a", "device=mobile", 900, 0, 1, 0.02, 0.01, 0.03, 0.05))
+        b better than a by sale for device=mobile, after 900 rows
+        """
+        words = self.kind.value.replace("_", " ")
+        other = "" if self.other is None else f" than {self.other}"
+        segment = "" if self.segment is None else f" for {self.segment}"
+        return f"{self.variant} {words}{other} by {self.metric}{segment}, after {self.seq} rows"
