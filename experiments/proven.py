@@ -71,9 +71,9 @@ class Proof:
         """Say it in a line of a log; a page says more (:mod:`experiments.report.proofs`).
 
         >>> print(Proof(ProofKind.BETTER, "sale", "b", "a", "device=mobile", 900, 0, 1, 0.02, 0.01, 0.03, 0.05))
-        b better than a by sale for device=mobile, after 900 rows
+        b better (against a) by sale for device=mobile, after 900 rows
         """
         words = self.kind.value.replace("_", " ")
-        other = "" if self.other is None else f" than {self.other}"
+        other = "" if self.other is None else f" (against {self.other})"
         segment = "" if self.segment is None else f" for {self.segment}"
         return f"{self.variant} {words}{other} by {self.metric}{segment}, after {self.seq} rows"
