@@ -8,6 +8,8 @@ those of :mod:`experiments.statistics.sequential`, which hold at every look.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TypeVar
 
 from experiments.analysis.ledger import Ledger
@@ -36,6 +38,21 @@ def _sound(found: _Number | Missing) -> _Number | Missing:
     return found if sound else Missing("the values are too large, or too alike, to be judged")
 
 
+def _floored(means: Mapping[str, Estimate | Missing]) -> dict[str, Estimate | Missing]:
+    """Give no mean a smaller variance of its rows than all variants have together.
+
+    Where most values are zero and few are large, a mean that is too low has a variance that is too low, too: with its own
+    alone, revenue of 80% zeros missed in up to 6.6% of 2,000 runs of 10,000 looks, with this floor in 3.5%.
+    """
+    known = [found for found in means.values() if isinstance(found, Estimate)]
+    rows = sum(found.rows for found in known)
+    pooled = sum(found.variance * found.rows**2 for found in known) / max(rows, 1)
+    return {
+        key: replace(found, variance=max(found.variance, pooled / found.rows)) if isinstance(found, Estimate) else found
+        for key, found in means.items()
+    }
+
+
 class FixedEngine:
     """Answers for one ledger of a fixed split.
 
@@ -62,6 +79,8 @@ class FixedEngine:
         if self._theta is not None:
             means = cuped_means(list(joint.values()), theta=self._theta)
             self._shown |= {key: lacking[key] or _sound(mean) for key, mean in zip(ledger.variants, means, strict=True)}
+        if not all(found.is_binary for found in moments.values()):
+            self._shown = _floored(self._shown)
 
     def mean(self, variant: str) -> VariantFinding:
         """The mean of a variant, with limits at 5%."""

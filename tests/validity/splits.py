@@ -119,10 +119,12 @@ def _missed(sums: tuple[Floats, ...], truth: float) -> tuple[Bools, Bools, Bools
     variance = (squares - total * mean) / (rows - 1) / rows
     binary = (total == squares) & (total == nonzero)
     variance = np.where(binary, mean * (1 - mean) / rows, variance)
+    # Pages give no mean a smaller variance than all variants have together, but for zeros and ones.
+    floored = np.where(binary, variance, np.maximum(variance, variance.mean(axis=2, keepdims=True)))
     enough = (rows >= MIN_ROWS) & (nonzero >= MIN_CONVERSIONS) & (~binary | (rows - nonzero >= MIN_CONVERSIONS))
     single = np.array([sequential.multiplier(int(rows), TUNING) for rows in n])
     double = np.array([sequential.multiplier(int(2 * rows), TUNING) for rows in n])
-    own = enough & (np.abs(mean - truth) > single[:, None, None] * np.sqrt(variance))
+    own = enough & (np.abs(mean - truth) > single[:, None, None] * np.sqrt(floored))
     both, error = enough.all(axis=2), np.sqrt(variance.sum(axis=2))
     gap = np.abs(mean[..., 1] - mean[..., 0])
     missed = both & (gap > double[:, None] * error)
