@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
+from experiments.analysis.recent import DAY
 from experiments.model import Micros, State
 from experiments.store import ExperimentVersion
 
-DAY: Micros = 86_400_000_000
 WEEK: Micros = 7 * DAY
 YEAR = 366.0
 WHOLE_WEEKS = 14.0

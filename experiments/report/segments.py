@@ -10,6 +10,7 @@ import numpy as np
 from bandit.types import Floats
 from experiments.analysis import Analysis, Engine, MetricFindings, why_no_segments
 from experiments.analysis import SegmentValue as Place
+from experiments.analysis.segments import OTHER
 from experiments.model import Experiment
 from experiments.report.compared import compared, finite, label, shown, why_not
 from experiments.report.facts import Facts
@@ -18,7 +19,6 @@ from experiments.statistics.adaptive.inference import means
 from experiments.statistics.moments import Missing, Moments
 from experiments.statistics.segments import for_whom
 
-OTHER = "other"
 Points = Mapping[tuple[str, str], float]
 """By segment value and variant."""
 

@@ -6,13 +6,13 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
+from experiments.analysis.recent import DAY
 from experiments.model import Micros
 from experiments.report.values import Traffic
 from experiments.store import TrafficBucket
 
 MINUTE: Micros = 60_000_000
 POINTS = 60
-DAY: Micros = 1440 * MINUTE
 _STEPS: tuple[Micros, ...] = (
     *(10_000_000, 30_000_000),
     *(minutes * MINUTE for minutes in (1, 2, 5, 10, 30, 60, 120, 180, 360, 720, 1440)),

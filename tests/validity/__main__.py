@@ -39,7 +39,8 @@ def main() -> int:
     lines = [json.loads(line) for line in asked.file.read_text().splitlines()] if asked.file.exists() else []
     if asked.table:
         sys.stdout.write(table(lines))
-        return int(any(line["missed"] > line["bar"] or line["false_best"] > line["bar"] for line in lines))
+        shares = [(line[name], line["bar"]) for line in lines for name in ("missed", "false_best")]
+        return int(any(share is not None and share > bar for share, bar in shares))
     done = {line["what"] for line in lines}
     with ProcessPoolExecutor(asked.processes) as pool, asked.file.open("a") as out:
         jobs = [pool.submit(play, *job) for job in _jobs(asked.part) if _name(*job) not in done]
@@ -90,12 +91,12 @@ def _split(metric: str, runs: int) -> dict[str, Any]:
         "missed": max(found.mean, found.difference),
         "missed_variant": found.mean,
         "missed_contrast": found.difference,
-        "missed_served": 0.0,
+        "missed_served": None,
         "naive_missed": found.plain,
-        "false_best": 0.0,
-        "right_best": 0.0,
+        "false_best": None,
+        "right_best": None,
         "width": [width_at_n_star()] * 2,
-        "bias_z": 0.0,
+        "bias_z": None,
         "bar": found.bar,
     }
 
@@ -106,14 +107,19 @@ def table(lines: list[dict[str, Any]]) -> str:
     text = [f"| {head}right best | width |", f"|{'---|' * 12}"]
     for line in sorted(lines, key=lambda line: (line["rows"], line["policy"], line["world"], line["exploration"])):
         narrow, wide = line["width"]
-        missed = " | ".join(f"{line[name]:.3f}" for name in ("missed_variant", "missed_contrast", "missed_served"))
+        missed = " | ".join(_cell(line[name]) for name in ("missed_variant", "missed_contrast", "missed_served"))
         text.append(
             f"| {line['world']} | {line['policy']} | {line['exploration']:g} | {line['rows']:,} | {line['runs']:,} "
-            f"| {missed} | {line['naive_missed']:.2f} | {line['false_best']:.3f} | {line['right_best']:.2f} "
+            f"| {missed} | {line['naive_missed']:.2f} | {_cell(line['false_best'])} | {_cell(line['right_best'])} "
             f"| {narrow:.2f} to {wide:.2f} |"
         )
     error = max((math.sqrt(0.05 * 0.95 / line["runs"]) for line in lines), default=0.0)
     return "\n".join([*text, "", f"Largest standard error of a share of .05: {error:.3f}.", ""])
+
+
+def _cell(share: float | None) -> str:
+    """Return a share, or that there is none: of a split nobody asks for a best variant, or what was served."""
+    return "-" if share is None else f"{share:.3f}"
 
 
 def _jobs(part: int) -> Iterator[tuple[Setting | None, str | None, int]]:

@@ -52,7 +52,7 @@ class Validity:
     false_best, right_best
         Share of runs that ever proved a variant best that was not so on average, and the one that was.
     believed
-        Share of runs in which some variant's chance to be best ever reached 95%.
+        Share of runs in which some variant's chance to be best ever reached 95%, for the first visitor of a batch.
     width
         (K,) width of the interval at the end, in widths of the plain one: medians over runs.
     bias, bias_error
