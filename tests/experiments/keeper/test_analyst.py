@@ -24,8 +24,8 @@ from experiments.keeper.recount import recount
 from experiments.keeper.relearn import relearn
 from experiments.model import Experiment, Proof, ProofKind, State
 from experiments.records import DecisionRecord, RewardRecord
-from experiments.service.identity import DecisionIds
 from experiments.store import AnalysisState, Step, Store
+from tests.experiments.keeper.led import Led
 
 WINDOW = 10
 RATES = {"m": {"a": 0.2, "b": 0.4, "c": 0.6, "d": 0.8}, "spent": {"a": 0.5, "b": 0.3, "c": 0.1, "d": 0.1}}
@@ -44,20 +44,8 @@ BODY: dict[str, Any] = {
 PAUSING = [BODY["metrics"][0], BODY["metrics"][1] | {"pauses": True}]
 
 
-class World:
+class World(Led):
     """Visitors who come, are logged and convert, without a server; and the leader of their store."""
-
-    def __init__(self, store: Store, clock) -> None:
-        self.store, self.clock = store, clock
-        self.rng, self.ids, self.offset = np.random.default_rng(7), DecisionIds(), 0
-        epoch = store.lease("test", seconds=3600)
-        assert epoch is not None
-        self.epoch = epoch
-        self.leader = self.new_leader()
-
-    def new_leader(self) -> Leader:
-        """A leader that remembers nothing."""
-        return Leader(self.store, epoch=self.epoch, clock=self.clock)
 
     def begin(self, **changes: Any) -> Experiment:
         """Create and start an experiment."""

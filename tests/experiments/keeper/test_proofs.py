@@ -14,14 +14,13 @@ from experiments.analysis import proofs as proving
 from experiments.analysis.analysis import Analysis
 from experiments.contenders import may_drop
 from experiments.definition import parse
-from experiments.keeper.leader import Leader
 from experiments.keeper.recount import recount
 from experiments.keeper.relearn import relearn
 from experiments.model import Experiment, ProofKind, State
 from experiments.published import PublishedExperiment
 from experiments.records import DecisionRecord, RewardRecord
-from experiments.service.identity import DecisionIds
 from experiments.store import PolicyVersion, Store
+from tests.experiments.keeper.led import Led
 
 WINDOW = 10
 RATES = {"a": 0.8, "b": 0.2, "c": 0.4, "d": 0.3}
@@ -42,20 +41,8 @@ def scripted(analysis: Analysis, experiment: Experiment) -> frozenset[str]:
     return frozenset().union(*(keys for row, keys in SCRIPT.items() if row <= analysis.seq))
 
 
-class World:
+class World(Led):
     """Visitors who get what the stored policy draws."""
-
-    def __init__(self, store: Store, clock) -> None:
-        self.store, self.clock = store, clock
-        self.rng, self.ids, self.offset = np.random.default_rng(7), DecisionIds(), 0
-        epoch = store.lease("test", seconds=3600)
-        assert epoch is not None
-        self.epoch = epoch
-        self.leader = self.new_leader()
-
-    def new_leader(self) -> Leader:
-        """A leader that remembers nothing."""
-        return Leader(self.store, epoch=self.epoch, clock=self.clock)
 
     def begin(self, **changes: Any) -> None:
         """Create and start the experiment."""
